@@ -1,0 +1,106 @@
+"""The frames between the server and a runner, both ways. msgpack over a ZeroMQ PAIR socket.
+
+A frame to a runner is one `Command`; a frame from a runner is a list of `Event`s, all that one turn of
+its loop had to say. Times are seconds of `time.monotonic()`, which both processes share: they run on one machine.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+
+class Sampling(msgspec.Struct, frozen=True, array_like=True):
+    """How tokens are chosen. `temperature` 0 is greedy; `max_tokens` None is as many as the context holds."""
+
+    max_tokens: int | None = None
+    temperature: float = 1.0
+    top_p: float = 1.0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+class Add(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Generate. `messages` go through the model's chat template. `deadline`: drop the row when it is past."""
+
+    id: str
+    deadline: float
+    messages: list[dict[str, Any]]
+    sampling: Sampling
+
+
+class Abort(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Drop the row at the next step; answered with `Done(reason="aborted")` if it was still there."""
+
+    id: str
+
+
+class SetDeadline(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    id: str
+    deadline: float
+
+
+class Stop(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Leave at once; rows that are still there are not answered."""
+
+
+Command = Add | Abort | SetDeadline | Stop
+
+
+class Loading(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """The process is up and reads weights."""
+
+    bytes_total: int
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """The model is loaded. `memory_bytes`: what mlx holds now. `context_tokens` None: the model does not say."""
+
+    context_tokens: int | None
+    memory_bytes: int
+
+
+class LoadFailed(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """The folder cannot be served; the process exits after it. `message` is fit for a client."""
+
+    message: str
+
+
+class Prefill(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Prompt tokens of a row that are computed so far. The first one says that the row left the queue."""
+
+    id: str
+    done_tokens: int
+    prompt_tokens: int
+
+
+class Tokens(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """What one step added to a row: `count` tokens. `text` may be empty (half a character, half a stop string)."""
+
+    id: str
+    text: str
+    count: int
+
+
+class Done(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """The row is gone and its memory given back.
+
+    `stop_latency`: seconds from the deadline, or from the arrival of the Abort, to the drop; None for stop and length.
+    """
+
+    id: str
+    reason: Literal["stop", "length", "deadline", "aborted"]
+    prompt_tokens: int
+    completion_tokens: int
+    stop_latency: float | None = None
+
+
+class Refused(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """The request cannot be served by this model, through a fault of the request (HTTP 400)."""
+
+    id: str
+    code: str
+    param: str | None
+    message: str
+
+
+Event = Loading | Ready | LoadFailed | Prefill | Tokens | Done | Refused

@@ -1,0 +1,60 @@
+"""What the process environment may say. A value that cannot be used ends the start, by name."""
+
+import math
+import os
+import secrets
+from pathlib import Path
+
+import platformdirs
+from django.core.exceptions import ImproperlyConfigured
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def words(name: str) -> list[str]:
+    return [word.strip() for word in text(name).split(",") if word.strip()]
+
+
+def positive_seconds(name: str) -> float | None:
+    value = text(name)
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise ImproperlyConfigured(f"{name} must be a number of seconds above 0, not {value!r}.")
+    return seconds
+
+
+def home() -> Path:
+    """The folder of everything that outlives a restart: database, secret key, models.
+
+    `MLX_MANAGER_HOME`, or the platform's data folder. Made on first use, for its owner only.
+    """
+    folder = text("MLX_MANAGER_HOME") or platformdirs.user_data_dir("mlx-manager", appauthor=False)
+    path = Path(folder).expanduser().resolve()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(f"MLX_MANAGER_HOME: cannot make {path}: {error}.") from error
+    return path
+
+
+def secret_key(folder: Path) -> str:
+    """Django's SECRET_KEY, made once and kept in a file that only its owner reads."""
+    path = folder / "secret_key"
+    if not path.exists():
+        draft = folder / f".secret_key.{os.getpid()}"
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(48))
+        try:
+            os.link(draft, path)  # a second process that starts at once finds the first one's key
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()

@@ -1,0 +1,25 @@
+from django.core.validators import RegexValidator
+from django.db import models
+
+
+class LocalModel(models.Model):
+    """A folder in mlx format on this machine, and the name under which clients ask for it."""
+
+    name = models.CharField(
+        max_length=200,
+        unique=True,
+        validators=[
+            RegexValidator(
+                r"\A[A-Za-z0-9][A-Za-z0-9._:/-]*\Z",
+                "Use letters, digits and . _ : / -, beginning with a letter or digit.",
+            )
+        ],
+    )
+    path = models.CharField(max_length=1000, help_text="The folder with config.json and the weights.")
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = "model"
+
+    def __str__(self) -> str:
+        return self.name
