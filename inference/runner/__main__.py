@@ -1,0 +1,51 @@
+"""One model in one process: `python -m inference.runner --socket ipc:///path --model /folder`.
+
+Connects a ZeroMQ PAIR socket to the server's and speaks the frames of `inference.messages`. Standard input
+is a pipe whose other end the server holds for as long as it lives: when it closes, this process ends.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from inference.runner.loop import Channel, serve
+
+DEFAULT_PREFILL_CHUNK = 512  # prompt tokens a step; a deadline waits for one step at most
+
+
+def main() -> int:
+    arguments = _arguments()
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    # Ctrl-C in a terminal reaches the whole process group; when a runner ends is for the server to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_the_server, daemon=True).start()
+    with Channel(arguments.socket) as channel:
+        return serve(channel, arguments.model, arguments.prefill_chunk)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="inference.runner", description=__doc__)
+    parser.add_argument("--socket", required=True, help="the address the server's PAIR socket is bound to")
+    parser.add_argument("--model", required=True, type=Path, help="a folder in mlx format")
+    parser.add_argument("--prefill-chunk", type=int, default=DEFAULT_PREFILL_CHUNK, metavar="TOKENS")
+    return parser.parse_args()
+
+
+def _end_with_the_server() -> None:
+    """Block until the server is gone, then end the process.
+
+    The kernel closes the server's end of the pipe however it dies, kill -9 included. A thread, because the
+    loop may be inside a step for seconds; it touches no mlx, whose arrays belong to the loop's thread.
+    """
+    while os.read(0, 1024):
+        pass
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

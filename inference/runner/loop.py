@@ -1,0 +1,117 @@
+"""The loop of a runner: take commands → step the batch once → send what came out. One thread, no locks."""
+
+import logging
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import msgspec
+import zmq
+
+from inference.messages import Abort, Add, Command, Event, LoadFailed, Loading, SetDeadline, Stop
+
+if TYPE_CHECKING:
+    from inference.runner.text import TextModel
+
+logger = logging.getLogger(__name__)
+
+
+class Channel:
+    """The runner's end of the socket: commands in, lists of events out."""
+
+    def __init__(self, address: str) -> None:
+        self._context = zmq.Context()
+        self._socket: zmq.Socket[bytes] = self._context.socket(zmq.PAIR)
+        # No limit: a full queue would block the loop, and with it every deadline in the batch.
+        self._socket.set_hwm(0)
+        self._socket.setsockopt(zmq.LINGER, 1000)  # the last frame, LoadFailed, has to get out
+        self._socket.connect(address)
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder(Command)
+
+    def __enter__(self) -> "Channel":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._context.destroy()
+
+    def send(self, events: list[Event]) -> None:
+        if events:
+            self._socket.send(self._encoder.encode(events))
+
+    def wait(self) -> None:
+        """Sleep until a command is there."""
+        self._socket.poll()
+
+    def receive(self) -> list[Command]:
+        """All commands that wait, perhaps none. A frame that is no command is logged and skipped."""
+        commands: list[Command] = []
+        while self._socket.poll(0):
+            frame = self._socket.recv()
+            try:
+                commands.append(self._decoder.decode(frame))
+            except msgspec.DecodeError as error:
+                logger.error("skipped a frame of %d bytes that is no command: %s", len(frame), error)
+        return commands
+
+
+def serve(channel: Channel, folder: Path, prefill_chunk: int) -> int:
+    """Load the model and answer for it until told to stop. The process's exit code: 0 after Stop."""
+    channel.send([Loading(sum(file.stat().st_size for file in folder.glob("*.safetensors")))])
+    model = _load(channel, folder, prefill_chunk)
+    if model is None:
+        return 1
+    try:
+        _run(channel, model)
+    except Exception:
+        # What the step left behind cannot be trusted. The server sees the process end and answers for it.
+        logger.exception("a step failed; the runner ends")
+        return 1
+    return 0
+
+
+def _load(channel: Channel, folder: Path, prefill_chunk: int) -> "TextModel | None":
+    # Here, not above: mlx_lm takes 2 s to import, and the server wants to hear of this process before.
+    from inference.runner.loading import CannotLoad, load, why
+    from inference.runner.text import TextModel
+
+    try:
+        model = TextModel(load(folder), prefill_chunk)
+    except Exception as error:
+        logger.exception("cannot load %s", folder)
+        channel.send([LoadFailed(str(error) if isinstance(error, CannotLoad) else why(folder, error))])
+        return None
+    channel.send([model.ready()])
+    return model
+
+
+def _run(channel: Channel, model: "TextModel") -> None:
+    looked = time.monotonic()
+    while True:
+        if not model.busy:
+            channel.wait()
+            looked = time.monotonic()
+        commands = channel.receive()
+        events: list[Event] = []
+        for command in commands:
+            if isinstance(command, Stop):
+                return
+            events += _apply(model, command, since=looked)
+        looked = time.monotonic()
+        events += model.drop_expired()
+        # Before the step, which may take long: who waits learns that a row left the queue when it does.
+        channel.send(events + model.admit())
+        channel.send(model.step())
+
+
+def _apply(model: "TextModel", command: Add | Abort | SetDeadline, *, since: float) -> list[Event]:
+    """`since`: when the socket was last looked at, so the earliest moment the command can have arrived."""
+    if isinstance(command, Add):
+        return model.add(command)
+    if isinstance(command, Abort):
+        return model.drop(command.id, "aborted", since)
+    model.set_deadline(command.id, command.deadline)
+    return []

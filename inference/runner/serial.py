@@ -1,0 +1,95 @@
+"""For models whose caches cannot be merged: BatchGenerator's interface, one row at a time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import mlx.core as mx
+from mlx_lm.generate import generate_step
+from mlx_lm.models.cache import make_prompt_cache
+
+from inference.runner.sampling import Sampler
+
+
+@dataclass(frozen=True)
+class Prompted:
+    uid: int
+    progress: tuple[int, int]
+    end_of_prompt: bool
+
+
+@dataclass(frozen=True)
+class Generated:
+    uid: int
+    token: int
+    finish_reason: str | None
+
+
+@dataclass
+class _Work:
+    uid: int
+    prompt: list[int]
+    max_tokens: int
+    sampler: Sampler
+    cache: Any
+    prompt_done: int = 0
+    made: int = 0
+    tokens: Iterator[Any] | None = None
+
+
+class SerialGenerator:
+    """mlx_lm's generate_step, cut into steps of one prompt chunk or token: a row can be removed between."""
+
+    def __init__(self, model: Any, *, stop_tokens: list[list[int]], **sizes: int) -> None:
+        self.prefill_step_size = 2048
+        self._model = model
+        self._stop_tokens = {token for [token] in stop_tokens}
+        self._uid = 0
+        self._work: _Work | None = None
+
+    def insert(self, prompts: list[list[int]], max_tokens: list[int], samplers: list[Sampler]) -> list[int]:
+        [prompt], [limit], [sampler] = prompts, max_tokens, samplers
+        self._uid += 1
+        self._work = _Work(self._uid, prompt, limit, sampler, make_prompt_cache(self._model))
+        return [self._uid]
+
+    def remove(self, uids: list[int]) -> None:
+        if self._work is not None and self._work.uid in uids:
+            self._work = None
+
+    def next(self) -> tuple[list[Prompted], list[Generated]]:
+        work = self._work
+        if work is None:
+            return [], []
+        if work.tokens is None:
+            return [self._prefill(work)], []
+        return [], [self._decode(work, work.tokens)]
+
+    def _prefill(self, work: _Work) -> Prompted:
+        total = len(work.prompt)
+        chunk = work.prompt[work.prompt_done : min(total - 1, work.prompt_done + self.prefill_step_size)]
+        if chunk:
+            # With max_tokens 0 it computes the chunk into the cache and yields nothing.
+            for _ in generate_step(mx.array(chunk), self._model, max_tokens=0, prompt_cache=work.cache):
+                pass
+            work.prompt_done += len(chunk)
+        if work.prompt_done < total - 1:
+            return Prompted(work.uid, (work.prompt_done, total), end_of_prompt=False)
+        work.tokens = generate_step(
+            mx.array(work.prompt[-1:]),
+            self._model,
+            max_tokens=work.max_tokens,
+            sampler=work.sampler,
+            prompt_cache=work.cache,
+        )
+        return Prompted(work.uid, (total, total), end_of_prompt=True)
+
+    def _decode(self, work: _Work, tokens: Iterator[Any]) -> Generated:
+        token, _ = next(tokens)
+        work.made += 1
+        reason = "length" if work.made >= work.max_tokens else None
+        if token in self._stop_tokens:
+            reason = "stop"
+        if reason is not None:
+            self._work = None
+        return Generated(work.uid, token, reason)
