@@ -1,0 +1,24 @@
+from django.contrib.auth import views as auth
+from django.urls import path
+from django.views.generic import RedirectView
+
+from settings_app.views import api_keys, history, setup, timeouts
+from settings_app.views.sign_in import SignIn
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="settings"), name="home"),
+    path("login/", SignIn.as_view(), name="login"),
+    path("logout/", auth.LogoutView.as_view(), name="logout"),
+    path("password/", auth.PasswordChangeView.as_view(), name="password_change"),
+    path("password/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
+    path("setup/<token>/", setup.first_administrator, name="setup"),
+    path("settings/", timeouts.settings_page, name="settings"),
+    path("settings/timeouts/", timeouts.save, name="settings-timeouts"),
+    path("settings/timeouts/reset/", timeouts.reset, name="settings-timeouts-reset"),
+    path("history/", history.history_page, name="history"),
+    path("history/<int:change_id>/revert/", history.revert, name="history-revert"),
+    path("keys/", api_keys.page, name="keys"),
+    path("keys/create/", api_keys.create, name="keys-create"),
+    path("keys/<int:pk>/revoke/", api_keys.revoke, name="keys-revoke"),
+    path("keys/access/", api_keys.access, name="keys-access"),
+]
