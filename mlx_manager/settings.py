@@ -36,13 +36,14 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "lucide",
+    "ninja",
     "template_partials",
     "settings_app",
     "inference",
 ]
 
 MIDDLEWARE = [
-    "inference.front.V1Middleware",  # first and async only: /v1 passes no other
+    "inference.front.v1_middleware",  # first and async only: /v1 passes no other
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -128,7 +129,6 @@ CONTENT_SECURITY_POLICY = {
 }
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / ".static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
@@ -143,5 +143,8 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {"httpx2": {"level": "WARNING"}, "axes": {"level": "WARNING"}},
+    "loggers": {
+        "django.request": {"level": "ERROR"},  # a 404 is the client's affair
+        "axes": {"level": "WARNING"},
+    },
 }

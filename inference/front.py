@@ -1,0 +1,144 @@
+"""The way in to /v1: who may pass, which view serves it, and how whatever goes wrong is said."""
+
+import hashlib
+import ipaddress
+import time
+from collections.abc import Awaitable, Callable
+from urllib.parse import unquote, urlsplit
+
+from django.core.exceptions import DisallowedHost, RequestDataTooBig
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.decorators import async_only_middleware
+
+from inference.api import body, chat, models
+from inference.arrival import Arrival
+from inference.call import new_id
+from inference.errors import (
+    ApiError,
+    Forbidden,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    Unauthorized,
+)
+from settings_app import snapshot
+from settings_app.snapshot import Key, Snapshot
+
+GetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+View = Callable[[HttpRequest, Arrival], Awaitable[HttpResponseBase]]
+
+ROUTES: dict[str, dict[str, View]] = {
+    "/v1/chat/completions": {"POST": chat.create},
+    "/v1/models": {"GET": models.index},
+}
+MODEL = "/v1/models/"
+
+
+@async_only_middleware
+def v1_middleware(get_response: GetResponse) -> GetResponse:
+    """Takes /v1 past every other middleware: each sync one would cost a thread hop, and may buffer a stream."""
+
+    async def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.path == "/v1" or request.path.startswith("/v1/"):
+            return await serve(request)
+        return await get_response(request)
+
+    return middleware
+
+
+async def serve(request: HttpRequest) -> HttpResponseBase:
+    request_id = new_id()
+    try:
+        response = await _answer(request, request_id)
+    except ApiError as error:
+        response = body.json_response(error.body(), error.status)
+        for name, value in error.headers.items():
+            response[name] = value
+    except Exception:
+        body.log_failure(request_id)
+        response = body.json_response(InternalError(body.OUR_FAULT).body(request_id=request_id), 500)
+    response["x-request-id"] = request_id
+    return response
+
+
+async def _answer(request: HttpRequest, request_id: str) -> HttpResponseBase:
+    _check_host(request)
+    _check_origin(request)
+    settings = await snapshot.current()
+    key = _check_key(request, settings)
+    at: float = getattr(request, "scope", {}).get("arrived", time.monotonic())
+    arrival = Arrival(id=request_id, at=at, settings=settings, key=key)
+    try:
+        return await _view(request)(request, arrival)
+    except RequestDataTooBig:
+        raise InvalidRequest("The body is too large.", code="body_too_large") from None
+
+
+def _view(request: HttpRequest) -> View:
+    path = request.path
+    methods = ROUTES.get(path)
+    if methods is None and path.startswith(MODEL):
+        name = unquote(path.removeprefix(MODEL))
+        methods = {"GET": lambda request, arrival: models.show(request, arrival, name)}
+    if methods is None:
+        raise NotFound(f"There is nothing at {path}. Known: {', '.join(ROUTES)}.", code="unknown_url")
+    method = "GET" if request.method == "HEAD" else request.method or ""
+    if method not in methods:
+        allowed = ", ".join(methods)
+        raise MethodNotAllowed(
+            f"{path} takes {allowed}, not {request.method}.",
+            code="method_not_allowed",
+            headers={"allow": allowed},
+        )
+    return methods[method]
+
+
+def _check_host(request: HttpRequest) -> None:
+    try:
+        request.get_host()
+    except DisallowedHost:
+        raise InvalidRequest(
+            "This server is not known under the name in the Host header. "
+            "Name it in MLX_MANAGER_HOSTS to be reached under it.",
+            code="invalid_host",
+        ) from None
+
+
+def _check_origin(request: HttpRequest) -> None:
+    """A page of another origin must not use this machine's models through its visitor's browser."""
+    origin = request.headers.get("origin")
+    site = request.headers.get("sec-fetch-site", "none")
+    foreign = site not in ("none", "same-origin") if origin is None else urlsplit(origin).netloc != request.get_host()
+    if foreign:
+        raise Forbidden("Requests from a web page of another origin are refused.", code="cross_origin")
+
+
+def _check_key(request: HttpRequest, settings: Snapshot) -> Key | None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    given = token.strip() if scheme.lower() == "bearer" else ""
+    key = settings.keys.get(hashlib.sha256(given.encode()).hexdigest()) if given else None
+    if key is None and (settings.require_key_on_loopback or not _from_this_machine(request)):
+        said = "The API key is wrong or revoked." if given else "No API key was sent."
+        raise Unauthorized(
+            f"{said} Send one as Authorization: Bearer …; keys are made on the page API keys.",
+            code="invalid_api_key",
+            headers={"www-authenticate": "Bearer"},
+        )
+    return key
+
+
+def _from_this_machine(request: HttpRequest) -> bool:
+    """Not if a proxy on this machine passes it on: then it may come from anywhere."""
+    if "x-forwarded-for" in request.headers or "forwarded" in request.headers:
+        return False
+    try:
+        return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+    except ValueError:
+        return False
+
+
+async def live(request: HttpRequest) -> HttpResponse:
+    """GET /health/live: the process serves."""
+    return HttpResponse("ok\n", content_type="text/plain")

@@ -1,0 +1,24 @@
+"""The JSON API for other programs, put together from the apps' routers. Documented at /api/docs."""
+
+from django.contrib.admin.views.decorators import staff_member_required
+from django.contrib.auth.decorators import login_not_required
+from ninja import NinjaAPI, Swagger
+
+from settings_app.api import errors, history, timeouts
+from settings_app.api.auth import AdminKey, StaffSession
+
+api = NinjaAPI(
+    title="MLX Manager",
+    description="Settings of this server. Sign in as staff (with CSRF), or send an administrator's API key as bearer.",
+    docs=Swagger(),
+    docs_decorator=staff_member_required(login_url="login"),
+    urls_namespace="api",
+    auth=[AdminKey(), StaffSession()],
+)
+errors.add_handlers(api)
+api.add_router("/settings", timeouts.router)
+api.add_router("/settings", history.router)
+
+urls = api.urls
+for pattern in urls[0]:
+    login_not_required(pattern.callback)  # the API answers 401 itself; a redirect to a form serves no program

@@ -1,0 +1,98 @@
+"""Django admin as one more door: it validates and writes through the same functions as the others."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+
+from settings_app import changes
+from settings_app.changes import admin_author
+from settings_app.endpoints import BY_KEY
+from settings_app.models import Access, ApiKey, Change, LocalModel, Timeout
+
+
+class SettingAdmin(admin.ModelAdmin[Any]):
+    """Saves and deletes through `changes`, so that the history knows."""
+
+    def save_model(self, request: HttpRequest, obj: models.Model, form: ModelForm[Any], change: bool) -> None:
+        changes.save(obj, admin_author(request))
+
+    def delete_model(self, request: HttpRequest, obj: models.Model) -> None:
+        changes.delete(obj, admin_author(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for obj in queryset:
+            changes.delete(obj, admin_author(request))
+
+
+class FixedRowsAdmin(SettingAdmin):
+    """For tables whose rows are made by a migration: they are edited, never added or deleted."""
+
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Timeout)
+class TimeoutAdmin(FixedRowsAdmin):
+    list_display = ["label", "path", "seconds"]
+    fields = ["seconds"]
+
+    @admin.display(description="endpoint")
+    def label(self, row: Timeout) -> str:
+        return BY_KEY[row.endpoint].label
+
+    @admin.display(description="path")
+    def path(self, row: Timeout) -> str:
+        return BY_KEY[row.endpoint].path
+
+    def get_form(self, request: HttpRequest, obj: Timeout | None = None, **kwargs: Any) -> Any:
+        endpoint = BY_KEY[obj.endpoint] if obj else None
+        if endpoint:
+            kwargs["help_texts"] = {"seconds": f"{endpoint.help} {endpoint.bounds_text}"}
+        return super().get_form(request, obj, **kwargs)
+
+
+@admin.register(Access)
+class AccessAdmin(FixedRowsAdmin):
+    list_display = ["__str__", "require_key_on_loopback"]
+
+
+@admin.register(LocalModel)
+class LocalModelAdmin(SettingAdmin):
+    list_display = ["name", "path"]
+    search_fields = ["name"]
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(SettingAdmin):
+    """Keys are made on the page or by the command, which show them once; here they are renamed and revoked."""
+
+    list_display = ["name", "last4", "is_admin", "created_at"]
+    readonly_fields = ["last4", "created_at"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(Change)
+class ChangeAdmin(admin.ModelAdmin[Change]):
+    list_display = ["at", "who", "door", "label", "field", "old", "new"]
+    list_filter = ["door", "table"]
+    search_fields = ["who", "label"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Change | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Change | None = None) -> bool:
+        return False

@@ -1,0 +1,41 @@
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Query, Router, Schema
+
+from settings_app import history
+from settings_app.api.auth import author
+from settings_app.models import Change
+
+router = Router(tags=["History"])
+
+
+class ChangeOut(Schema):
+    id: int
+    at: datetime
+    who: str
+    door: str
+    label: str
+    field: str
+    old: Any
+    new: Any
+
+
+class Page(Schema):
+    changes: list[ChangeOut]
+    next_before: int | None
+
+
+@router.get("/history", response=Page, summary="Changes of settings, newest first")
+def get_history(
+    request: HttpRequest, before: int | None = None, limit: int = Query(50, ge=1, le=500)
+) -> dict[str, object]:
+    """`before`: the `next_before` of the page that was read last."""
+    changes, next_before = history.page(before=before, limit=limit)
+    return {"changes": changes, "next_before": next_before}
+
+
+@router.post("/history/{change_id}/revert", response=ChangeOut, summary="Put the old value back")
+def revert(request: HttpRequest, change_id: int) -> Change:
+    return history.revert(change_id, author(request))

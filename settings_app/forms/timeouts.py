@@ -1,0 +1,54 @@
+"""The section Request Timeouts as a form: one field per endpoint, made from its declaration."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from settings_app import timeouts
+from settings_app.changes import Author
+from settings_app.endpoints import ENDPOINTS, Endpoint
+from settings_app.models.timeout import NOT_SECONDS
+from settings_app.timeouts import TimeoutsInForce
+
+
+class SecondsField(forms.FloatField):
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        super().__init__(
+            label=endpoint.label,
+            help_text=endpoint.help,
+            show_hidden_initial=True,  # only what this person changed is saved, not what another door did meanwhile
+            error_messages={"required": NOT_SECONDS, "invalid": NOT_SECONDS},
+            widget=forms.NumberInput(
+                attrs={
+                    "min": f"{endpoint.min_seconds:g}",
+                    "max": f"{endpoint.highest_seconds:g}",
+                    "step": "any",
+                    "inputmode": "decimal",
+                }
+            ),
+        )
+
+
+class TimeoutsForm(forms.Form):
+    def __init__(self, in_force: TimeoutsInForce, data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data, initial={k: _typed(v) for k, v in in_force.by_field().items()})
+        for endpoint in ENDPOINTS:
+            self.fields[endpoint.field] = SecondsField(endpoint)
+
+    def save(self, author: Author) -> TimeoutsInForce | None:
+        """Stores what was changed. None, with the errors beside their fields, if it is refused."""
+        if not self.is_valid():
+            return None
+        try:
+            return timeouts.save({name: self.cleaned_data[name] for name in self.changed_data}, author)
+        except ValidationError as error:
+            self.add_error(None, error)
+            return None
+
+
+def _typed(seconds: float) -> float | int:
+    """900.0 as a person would type it: 900."""
+    return int(seconds) if seconds == int(seconds) else seconds

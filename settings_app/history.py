@@ -1,0 +1,44 @@
+"""The record of every change of a setting: read in pages, and put back."""
+
+from django.apps import apps
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.http import Http404
+
+from settings_app import changes
+from settings_app.changes import Author
+from settings_app.models import Access, Change, Timeout
+
+REVERTABLE = {model._meta.model_name: model for model in (Timeout, Access)}
+
+
+def page(*, before: int | None, limit: int) -> tuple[list[Change], int | None]:
+    """Up to `limit` changes older than `before`, newest first, and where the next page begins (None: no more)."""
+    rows = Change.objects.all() if before is None else Change.objects.filter(id__lt=before)
+    found = list(rows[: limit + 1])
+    return found[:limit], (found[limit - 1].id if len(found) > limit else None)
+
+
+def can_revert(change: Change) -> bool:
+    """Whether the old value can be put back: a setting that has one, of a table whose rows stay."""
+    return change.table in REVERTABLE and change.old is not None
+
+
+def revert(change_id: int, author: Author) -> Change:
+    """Puts the old value back, as a change of its own, which is returned.
+
+    Raises Http404 for an unknown id, ValidationError if there is nothing to put back or it is refused today.
+    """
+    change = Change.objects.filter(id=change_id).first()
+    if change is None:
+        raise Http404(f"There is no change {change_id}.")
+    if not can_revert(change):
+        raise ValidationError("This change cannot be put back.")
+    row: models.Model | None = apps.get_model("settings_app", change.table).objects.filter(pk=change.row).first()
+    if row is None:
+        raise ValidationError(f"{change.label} is no longer there.")
+    if getattr(row, change.field) == change.old:
+        raise ValidationError(f"{change.label} is {change.old} already.")
+    setattr(row, change.field, change.old)
+    changes.save(row, author)
+    return Change.objects.filter(table=change.table, row=change.row).latest("id")

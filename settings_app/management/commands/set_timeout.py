@@ -1,0 +1,62 @@
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError, CommandParser
+
+from settings_app import durations, timeouts
+from settings_app.changes import command_author
+from settings_app.durations import seconds_text
+from settings_app.endpoints import BY_KEY, ENDPOINTS
+from settings_app.management.base import DatabaseCommand
+from settings_app.models.timeout import NOT_SECONDS
+from settings_app.timeouts import TimeoutsInForce
+
+BOUNDS = "; ".join(
+    f"{e.key}: {seconds_text(e.min_seconds)} to {seconds_text(e.highest_seconds)}" for e in ENDPOINTS
+)
+
+
+class Command(DatabaseCommand):
+    help = "Change a request deadline, from the next request on, or show those in force."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("endpoint", nargs="?", choices=list(BY_KEY), help="Which deadline.")
+        parser.add_argument("duration", nargs="?", help=f"Seconds (1200), or 15m, 1h30m, 90s. Bounds: {BOUNDS}.")
+        parser.add_argument("--reset", action="store_true", help="Put the default back; of all, or of ENDPOINT.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        key, duration = options["endpoint"], options["duration"]
+        if options["reset"] and duration is not None:
+            raise CommandError("Give a duration or --reset, not both.")
+        if key and duration is None and not options["reset"]:
+            raise CommandError(f"Give {key} a duration, such as 15m, or --reset.")
+        try:
+            self.stdout.write(_table(self._change(key, duration, options["reset"])))
+        except ValidationError as error:
+            raise CommandError(
+                "\n".join(f"{field}: {' '.join(m)}" for field, m in error.message_dict.items())
+            ) from error
+
+    def _change(self, key: str | None, duration: str | None, reset: bool) -> TimeoutsInForce:
+        if reset:
+            chosen = [BY_KEY[key]] if key else list(ENDPOINTS)
+            return timeouts.save({e.field: e.default_seconds for e in chosen}, command_author())
+        if key is None or duration is None:
+            return timeouts.in_force()
+        try:
+            seconds = durations.parse_seconds(duration)
+        except ValueError as error:
+            raise CommandError(
+                f"{BY_KEY[key].field}: {NOT_SECONDS} Or a duration, like 15m, 1h30m, 90s."
+            ) from error
+        return timeouts.save({BY_KEY[key].field: seconds}, command_author())
+
+
+def _table(in_force: TimeoutsInForce) -> str:
+    lines = [f"{'ENDPOINT':<13}{'SECONDS':>9}  {'IN WORDS':<14}{'DEFAULT':<10}PATH"]
+    for e in ENDPOINTS:
+        seconds = in_force.seconds[e.key]
+        lines.append(
+            f"{e.key:<13}{seconds:>9g}  {seconds_text(seconds):<14}{seconds_text(e.default_seconds):<10}{e.path}"
+        )
+    return "\n".join([*lines, *(f"WARNING: {warning}" for warning in in_force.warnings.values())])

@@ -1,0 +1,52 @@
+from collections.abc import Mapping
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_POST, require_safe
+
+from settings_app import timeouts
+from settings_app.changes import page_author
+from settings_app.forms.timeouts import TimeoutsForm
+from settings_app.views.staff import staff_only
+
+
+@require_safe
+@staff_only
+def settings_page(request: HttpRequest) -> HttpResponse:
+    return _render(request, _section())
+
+
+@require_POST
+@staff_only
+def save(request: HttpRequest) -> HttpResponse:
+    form = TimeoutsForm(timeouts.in_force(), request.POST)
+    if form.save(page_author(request)) is None:
+        return _render(request, _section(form=form), status=422)
+    return _render(request, _section(saved="Timeouts saved. They hold from the next request on."))
+
+
+@require_POST
+@staff_only
+def reset(request: HttpRequest) -> HttpResponse:
+    before = timeouts.in_force().by_field()
+    after = timeouts.reset(page_author(request)).by_field()
+    undo = list(before.items()) if before != after else []
+    return _render(request, _section(saved="Defaults restored.", undo=undo))
+
+
+def _section(
+    *, form: TimeoutsForm | None = None, saved: str = "", undo: list[tuple[str, float]] | None = None
+) -> Mapping[str, object]:
+    in_force = timeouts.in_force()
+    return {
+        "form": form or TimeoutsForm(in_force),
+        "warnings": in_force.warnings,
+        "saved": saved,
+        "undo": undo or [],
+    }
+
+
+def _render(request: HttpRequest, section: Mapping[str, object], status: int = 200) -> HttpResponse:
+    """The whole page; for htmx the section alone."""
+    template = "settings/timeouts.html" if getattr(request, "htmx", False) else "settings.html"
+    return render(request, template, dict(section), status=status)
