@@ -14,7 +14,7 @@ from pathlib import Path
 
 from inference.runner.loop import Channel, serve
 
-DEFAULT_PREFILL_CHUNK = 512  # prompt tokens a step; a deadline waits for one step at most
+DEFAULT_PREFILL_CHUNK = 512  # prompt tokens a step, at most
 
 
 def main() -> int:

@@ -1,6 +1,5 @@
 """From a folder in mlx format to a model in memory, or a sentence that says what is wrong with the folder."""
 
-import contextlib
 import ctypes
 import json
 import sys
@@ -9,21 +8,26 @@ from pathlib import Path
 from typing import Any
 
 
-def _put_openblas_first() -> None:
+def _put_openblas_first() -> bool:
     """mlx's CPU wheel for Linux links the reference BLAS; OpenBLAS's symbols in front are 20 times as fast.
 
-    Has to happen before mlx is imported. Quantized products do not go through BLAS.
+    Has to happen before mlx is imported. False where it is not on the machine: slower, all else the same.
     """
     if sys.platform != "linux":
-        return
-    with contextlib.suppress(OSError):  # not on this machine: slower, and all the same otherwise
+        return False
+    try:
         ctypes.CDLL("libopenblas.so.0", mode=ctypes.RTLD_GLOBAL)
+    except OSError:
+        return False
+    return True
 
 
-_put_openblas_first()
+OPENBLAS = _put_openblas_first()
 
 import mlx.core as mx  # noqa: E402
 import mlx_lm.utils  # noqa: E402
+
+DEQUANTIZED_MAX_BYTES = 4 * 2**30
 
 
 class CannotLoad(Exception):
@@ -45,12 +49,25 @@ def load(folder: Path) -> Loaded:
     try:
         model, tokenizer = mlx_lm.utils.load(str(folder))[:2]
         if mx.default_device().type == mx.DeviceType.cpu:
-            # 8 tokens/s against 0.3 in float16; bfloat16 gives wrong answers.
-            model.set_dtype(mx.float32)
-            mx.eval(model.parameters())
+            model = _for_the_cpu(model)
     except Exception as error:
         raise CannotLoad(why(folder, error)) from error
     return Loaded(model, tokenizer, _context_tokens(config))
+
+
+def _for_the_cpu(model: Any) -> Any:
+    """float32: 8 tokens/s against 0.3 in float16; bfloat16 gives wrong answers.
+
+    Quantized products do not go through BLAS, so with OpenBLAS a small model is dequantized: the same weights
+    in three times the memory, SmolLM2-135M reads a prompt at 280 tokens/s against 8, and eight rows get 100
+    tokens/s against 7.
+    """
+    if OPENBLAS and mlx_lm.utils.get_total_parameters(model) * 4 <= DEQUANTIZED_MAX_BYTES:
+        model = mlx_lm.utils.dequantize_model(model)
+    model.set_dtype(mx.float32)
+    mx.eval(model.parameters())
+    mx.clear_cache()
+    return model
 
 
 def _require(condition: bool, folder: Path, fault: str) -> None:

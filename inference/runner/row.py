@@ -19,6 +19,7 @@ class Row:
         self.max_tokens = max_tokens
         self.sampler: Sampler = sampler_for(command.sampling)
         self.uid: int | None = None  # the generator's; None while it waits for a place
+        self.prompt_done = 0
         self.decoding = False
         self.completion_tokens = 0
         self._detokenizer = detokenizer

@@ -10,6 +10,7 @@ from mlx_lm.models.cache import make_prompt_cache
 
 from inference.messages import Add, Event, Prefill, Ready, Sampling, Tokens
 from inference.runner.loading import Loaded
+from inference.runner.pace import PrefillPace
 from inference.runner.prompt import Unusable, prompt_tokens, room_for
 from inference.runner.row import Reason, Row
 from inference.runner.sampling import sampler_for
@@ -28,7 +29,7 @@ class TextModel:
     def __init__(self, loaded: Loaded, prefill_chunk: int) -> None:
         self._tokenizer = loaded.tokenizer
         self._context_tokens = loaded.context_tokens
-        self._prefill_chunk = prefill_chunk
+        self._pace = PrefillPace(prefill_chunk)
         stop_tokens = [[token] for token in loaded.tokenizer.eos_token_ids]
         batching = _can_batch(loaded.model)
         if not batching:
@@ -106,17 +107,22 @@ class TextModel:
         """One token for each row that decodes, one chunk of prompt for those that do not yet."""
         if not self._in_generator:
             return []
-        # The generator's chunk is per row. Shared out, a step stays as long as the chunk says, whoever comes.
-        self._generator.prefill_step_size = max(1, self._prefill_chunk // max(1, self._prefilling()))
+        # The generator's chunk is per row. Shared out, a step takes the same time however many prompts come.
+        self._generator.prefill_step_size = max(1, self._pace.chunk // max(1, self._prefilling()))
+        started = time.monotonic()
         prompts, generated = self._generator.next()
         events: list[Event] = []
         for response in generated:
             events += self._advance(response)
+        computed = 0
         for response in prompts:
             row = self._in_generator[response.uid]
             row.decoding = response.end_of_prompt
             done_tokens, prompt_tokens = response.progress
+            computed += done_tokens - row.prompt_done
+            row.prompt_done = done_tokens
             events.append(Prefill(row.id, done_tokens, prompt_tokens))
+        self._pace.learn(computed, time.monotonic() - started)
         return events
 
     def _advance(self, response: Any) -> list[Event]:
