@@ -1,6 +1,6 @@
 """Converts a llama in GGUF to an mlx folder: `python -m inference.runner.gguf SOURCE.gguf TARGET_FOLDER`.
 
-Takes what mx.load reads as it is: Q4_0, Q4_1 and Q8_0 become affine quantisation with groups of 32, bit for bit.
+mx.load reads Q4_0, Q4_1 and Q8_0 as affine quantisation with groups of 32, without loss.
 """
 
 import argparse
@@ -58,8 +58,10 @@ def main() -> int:
 
 
 def convert(source: Path, target: Path) -> None:
-    """Write the folder beside its place and rename it, so that half a model is never there. Leaves a whole one
-    that is there already. Raises CannotConvert and OSError."""
+    """Write the folder beside its place and rename it: half a model is never there. A whole one stays.
+
+    Raises CannotConvert and OSError.
+    """
     arrays, metadata = _read(source)
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
@@ -73,17 +75,19 @@ def convert(source: Path, target: Path) -> None:
 
 def _read(source: Path) -> tuple[Arrays, Metadata]:
     try:
-        arrays, metadata = mx.load(str(source), format="gguf", return_metadata=True)  # type: ignore[misc]
+        loaded: Any = mx.load(str(source), format="gguf", return_metadata=True)
     except RuntimeError as error:
         raise CannotConvert(f"{source.name} cannot be read as GGUF: {error}") from error
-    metadata = {
-        key: value.tolist() if isinstance(value, mx.array) else value for key, value in metadata.items()
-    }
+    arrays, metadata = loaded[0], {key: _plain(value) for key, value in loaded[1].items()}
     if metadata.get("general.architecture") != "llama":
         raise CannotConvert(f"{source.name} is no llama but {metadata.get('general.architecture')!r}.")
     if metadata.get("tokenizer.ggml.model") != "gpt2":
         raise CannotConvert(f"{source.name} has a tokenizer other than byte-level BPE.")
     return arrays, metadata
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, mx.array) else value
 
 
 def _write(folder: Path, arrays: Arrays, metadata: Metadata) -> None:

@@ -8,7 +8,7 @@ FEWEST_TOKENS = 8
 class PrefillPace:
     """The chunk that the machine computes in STEP_SECONDS, and `most_tokens` where it is faster than that.
 
-    With a fixed chunk of 512, eight quantised prompts on a CPU made a step of 30 s, and deadlines waited for it.
+    With a fixed chunk of 512, eight quantised prompts on a CPU made one step of 30 s, deadlines or not.
     """
 
     def __init__(self, most_tokens: int) -> None:
