@@ -5,23 +5,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 
-from inference import deadline
 from inference.call import Call
+from inference.deadline import Deadline, client_wish, effective
 from inference.errors import NotFound
 from settings_app.endpoints import Endpoint
-from settings_app.snapshot import Key, Snapshot
+from settings_app.snapshot import EMPTY, Key, Snapshot
 
 
-@dataclass(frozen=True)
+@dataclass
 class Arrival:
-    """`at`: seconds of `time.monotonic()` when the request reached the app. `key`: None on loopback without one."""
+    """`at`: seconds of `time.monotonic()` when the request reached the app. `key`: None on loopback without one.
+
+    `settings` are what was stored at that moment; `deadline` is known once the body was read.
+    """
 
     id: str
     at: float
-    settings: Snapshot
-    key: Key | None
+    settings: Snapshot = EMPTY
+    key: Key | None = None
+    deadline: Deadline | None = None
 
     def folder(self, model: str) -> Path:
         """Where the model lies. Raises NotFound as OpenAI does."""
@@ -34,19 +37,10 @@ class Arrival:
             ) from None
 
     def call(self, request: HttpRequest, endpoint: Endpoint, model: str, body_timeout: object) -> Call:
-        wish = deadline.client_wish(_lower(request.headers), body_timeout)
-        return Call(
-            id=self.id,
-            endpoint=endpoint,
-            model=model,
-            deadline=deadline.effective(self.at, self.settings.timeouts[endpoint.key], wish),
-            arrived=self.at,
-        )
-
-    def mark(self, response: HttpResponseBase, call: Call) -> None:
-        """Which deadline held, for whoever reads the answer."""
-        response["x-mlx-deadline-seconds"] = f"{call.deadline.seconds:g}"
-        response["x-mlx-deadline-source"] = call.deadline.source
+        """The request to a model, whose clock began when it reached the app."""
+        wish = client_wish(_lower(request.headers), body_timeout)
+        self.deadline = effective(self.at, self.settings.timeouts[endpoint.key], wish)
+        return Call(id=self.id, endpoint=endpoint, model=model, deadline=self.deadline, arrived=self.at)
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:

@@ -88,8 +88,8 @@ def _check_space(models: Path) -> None:
     free = shutil.disk_usage(models).free
     if free < NEEDED_BYTES:
         raise CannotFetch(
-            f"Not enough disk space for {NAME}: {NEEDED_BYTES // 10**6} MB needed, {free // 10**6} MB free in "
-            f"{models}. Make room, or set MLX_MANAGER_HOME to a folder on a larger disk."
+            f"Not enough disk space for {NAME}: {NEEDED_BYTES // 10**6} MB needed, {free // 10**6} MB free "
+            f"in {models}. Make room, or set MLX_MANAGER_HOME to a folder on a larger disk."
         )
 
 

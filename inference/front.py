@@ -2,6 +2,7 @@
 
 import hashlib
 import ipaddress
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from urllib.parse import unquote, urlsplit
@@ -26,6 +27,8 @@ from inference.errors import (
 from settings_app import snapshot
 from settings_app.snapshot import Key, Snapshot
 
+log = logging.getLogger(__name__)
+
 GetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 View = Callable[[HttpRequest, Arrival], Awaitable[HttpResponseBase]]
 
@@ -49,27 +52,31 @@ def v1_middleware(get_response: GetResponse) -> GetResponse:
 
 
 async def serve(request: HttpRequest) -> HttpResponseBase:
-    request_id = new_id()
+    """The answer to a request under /v1, whatever goes wrong on the way to it."""
+    arrival = Arrival(id=new_id(), at=getattr(request, "scope", {}).get("arrived", time.monotonic()))
     try:
-        response = await _answer(request, request_id)
+        response = await _answer(request, arrival)
     except ApiError as error:
+        log.info("%s %s %s: %d %s", arrival.id, request.method, request.path, error.status, error.code)
         response = body.json_response(error.body(), error.status)
         for name, value in error.headers.items():
             response[name] = value
     except Exception:
-        body.log_failure(request_id)
-        response = body.json_response(InternalError(body.OUR_FAULT).body(request_id=request_id), 500)
-    response["x-request-id"] = request_id
+        body.log_failure(arrival.id)
+        response = body.json_response(InternalError(body.OUR_FAULT).body(request_id=arrival.id), 500)
+    response["x-request-id"] = arrival.id
+    if arrival.deadline:
+        response["x-mlx-deadline-seconds"] = f"{arrival.deadline.seconds:g}"
+        response["x-mlx-deadline-source"] = arrival.deadline.source
+    response._has_been_logged = True  # type: ignore[attr-defined]  # Django would call a 504 its own error
     return response
 
 
-async def _answer(request: HttpRequest, request_id: str) -> HttpResponseBase:
+async def _answer(request: HttpRequest, arrival: Arrival) -> HttpResponseBase:
     _check_host(request)
     _check_origin(request)
-    settings = await snapshot.current()
-    key = _check_key(request, settings)
-    at: float = getattr(request, "scope", {}).get("arrived", time.monotonic())
-    arrival = Arrival(id=request_id, at=at, settings=settings, key=key)
+    arrival.settings = await snapshot.current()
+    arrival.key = _check_key(request, arrival.settings)
     try:
         return await _view(request)(request, arrival)
     except RequestDataTooBig:

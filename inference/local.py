@@ -147,8 +147,9 @@ class Runner:
 
     async def _watch(self) -> None:
         status = await self.process.wait()
+        if self.alive:
+            log.error("runner of %s, process %d, ended with status %d", self.name, self.process.pid, status)
         self._fail(f"The process of model {self.name} ended (exit status {status}). Send the request again.")
-        log.error("runner of %s, process %d, ended with status %d", self.name, self.process.pid, status)
         self._tasks[0].cancel()
         self._release()
 

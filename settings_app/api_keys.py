@@ -26,3 +26,8 @@ def revoke(key: ApiKey, author: changes.Author) -> None:
 def digest(token: str) -> str:
     # A plain hash is enough for 256 random bits: there is no dictionary to try.
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def find(token: str) -> ApiKey | None:
+    """The key that `token` is; None if it was never made or is revoked."""
+    return ApiKey.objects.filter(digest=digest(token)).first()

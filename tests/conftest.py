@@ -1,0 +1,43 @@
+"""Fixtures that more than one folder of tests needs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.server import Server, environment, manage, serving
+from tests.tiny_model import make_tiny_model
+
+FLOOR = {"MLX_MANAGER_TIMEOUT_FLOOR": "0.2"}
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[Server]:
+    """One server for all tests that leave it as it was, with the model `tiny` loaded and a low floor for deadlines."""
+    home = tmp_path_factory.mktemp("home")
+    manage(environment(home, **FLOOR), "add_model", "tiny", str(tiny_model))
+    with serving(home, **FLOOR) as server:
+        warm(server)
+        yield server
+
+
+@pytest.fixture
+def server(shared_server: Server) -> Iterator[Server]:
+    """The shared server; its deadlines are put back after the test, and what it logged meanwhile is shown on failure."""
+    seen = len(shared_server.lines)
+    yield shared_server
+    print(*shared_server.lines[seen:], sep="\n")
+    shared_server.set_timeouts(chat_seconds=900, completions_seconds=600, embeddings_seconds=120)
+
+
+def warm(server: Server) -> None:
+    """The model is loaded when this returns."""
+    with server.openai() as client:
+        client.chat.completions.create(
+            model="tiny", messages=[{"role": "user", "content": "hello"}], max_tokens=1
+        )
