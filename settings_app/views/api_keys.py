@@ -85,5 +85,9 @@ def _done(request: HttpRequest, text: str) -> HttpResponse:
 def _render(request: HttpRequest, *, status: int = 200, **context: Any) -> HttpResponse:
     template = "keys/section.html" if _is_htmx(request) else "keys.html"
     context.setdefault("form", ApiKeyForm())
-    context |= {"keys": ApiKey.objects.all(), "access": _access(), "access_form": AccessForm(instance=_access())}
+    context |= {
+        "keys": ApiKey.objects.all(),
+        "access": _access(),
+        "access_form": AccessForm(instance=_access()),
+    }
     return render(request, template, context, status=status)

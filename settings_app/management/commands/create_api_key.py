@@ -1,12 +1,13 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from settings_app import api_keys, changes
+from settings_app.management.base import DatabaseCommand
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     help = "Makes an API key and prints it once, alone on the last line. It cannot be shown again."
 
     def add_arguments(self, parser: CommandParser) -> None:
