@@ -1,11 +1,12 @@
-"""From a folder in mlx format to a model in memory, or a sentence that says what is wrong with the folder."""
+"""From a folder in mlx format to a model in memory."""
 
 import ctypes
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from inference.runner import model_folder
 
 
 def _put_openblas_first() -> bool:
@@ -30,10 +31,6 @@ import mlx_lm.utils  # noqa: E402
 DEQUANTIZED_MAX_BYTES = 4 * 2**30
 
 
-class CannotLoad(Exception):
-    """The folder cannot be served. The message is fit for a client: what is wrong, and what to do."""
-
-
 @dataclass(frozen=True)
 class Loaded:
     model: Any
@@ -42,17 +39,11 @@ class Loaded:
 
 
 def load(folder: Path) -> Loaded:
-    """Raises CannotLoad."""
-    config = _read_config(folder)
-    _require(any(folder.glob("model*.safetensors")), folder, "has no weights (model*.safetensors)")
-    _require(any(folder.glob("tokenizer*")), folder, "has no tokenizer (tokenizer.json)")
-    try:
-        model, tokenizer = mlx_lm.utils.load(str(folder))[:2]
-        if mx.default_device().type == mx.DeviceType.cpu:
-            model = _for_the_cpu(model)
-    except Exception as error:
-        raise CannotLoad(why(folder, error)) from error
-    return Loaded(model, tokenizer, _context_tokens(config))
+    """Raises whatever mlx_lm raises."""
+    model, tokenizer = mlx_lm.utils.load(str(folder))[:2]
+    if mx.default_device().type == mx.DeviceType.cpu:
+        model = _for_the_cpu(model)
+    return Loaded(model, tokenizer, model_folder.context_tokens(folder))
 
 
 def _for_the_cpu(model: Any) -> Any:
@@ -69,42 +60,3 @@ def _for_the_cpu(model: Any) -> Any:
     mx.eval(model.parameters())
     mx.clear_cache()
     return model
-
-
-def _require(condition: bool, folder: Path, fault: str) -> None:
-    if not condition:
-        raise CannotLoad(f"The model folder {folder.name} {fault}. Give the folder of a model in mlx format.")
-
-
-def _read_config(folder: Path) -> dict[str, Any]:
-    _require(folder.is_dir(), folder, "does not exist")
-    file = folder / "config.json"
-    _require(file.is_file(), folder, "has no config.json")
-    try:
-        config = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise CannotLoad(
-            f"config.json of the model folder {folder.name} cannot be read ({error}). Get the model again."
-        ) from error
-    if not (isinstance(config, dict) and "model_type" in config):
-        config = {}
-    _require(bool(config), folder, "names no model_type in config.json")
-    return config
-
-
-def _context_tokens(config: dict[str, Any]) -> int | None:
-    for part in (config, config.get("text_config") or {}):
-        tokens = part.get("max_position_embeddings")
-        if isinstance(tokens, int) and tokens > 0:
-            return tokens
-    return None
-
-
-def why(folder: Path, error: Exception) -> str:
-    """For what mlx or mlx_lm could not do with a folder."""
-    first_line = (str(error).strip().splitlines() or [""])[0][:300]
-    reason = f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
-    return (
-        f"The model folder {folder.name} cannot be loaded ({reason}). Check that the download is complete "
-        "and that this version of mlx-lm supports the model."
-    )

@@ -10,6 +10,7 @@ import msgspec
 import zmq
 
 from inference.messages import Abort, Add, Command, Event, LoadFailed, Loading, SetDeadline, Stop
+from inference.runner import model_folder
 
 if TYPE_CHECKING:
     from inference.runner.text import TextModel
@@ -60,7 +61,7 @@ class Channel:
 
 def serve(channel: Channel, folder: Path, prefill_chunk: int) -> int:
     """Load the model and answer for it until told to stop. The process's exit code: 0 after Stop."""
-    channel.send([Loading(sum(file.stat().st_size for file in folder.glob("*.safetensors")))])
+    channel.send([Loading(model_folder.weight_bytes(folder))])
     model = _load(channel, folder, prefill_chunk)
     if model is None:
         return 1
@@ -74,15 +75,16 @@ def serve(channel: Channel, folder: Path, prefill_chunk: int) -> int:
 
 
 def _load(channel: Channel, folder: Path, prefill_chunk: int) -> "TextModel | None":
-    # Here, not above: mlx_lm takes 2 s to import, and the server wants to hear of this process before.
-    from inference.runner.loading import CannotLoad, load, why
-    from inference.runner.text import TextModel
-
     try:
+        model_folder.check(folder)
+        # Here, not above: mlx_lm takes 2 s to import, and what is known before is said before.
+        from inference.runner.loading import load
+        from inference.runner.text import TextModel
+
         model = TextModel(load(folder), prefill_chunk)
     except Exception as error:
         logger.exception("cannot load %s", folder)
-        channel.send([LoadFailed(str(error) if isinstance(error, CannotLoad) else why(folder, error))])
+        channel.send([LoadFailed(str(model_folder.cannot_load(folder, error)))])
         return None
     channel.send([model.ready()])
     return model

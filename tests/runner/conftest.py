@@ -1,0 +1,21 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.runner.process import Runner, ready
+
+
+@pytest.fixture(scope="session")
+def shared_runner(tiny_model: Path) -> Iterator[Runner]:
+    with ready(tiny_model) as runner:
+        yield runner
+
+
+@pytest.fixture
+def runner(shared_runner: Runner) -> Iterator[Runner]:
+    """One process for all tests that leave it alive; each has to leave it without a row."""
+    assert shared_runner.process.poll() is None
+    yield shared_runner
+    assert all(answer.end for answer in shared_runner.answers.values()), shared_runner.answers
+    shared_runner.answers.clear()

@@ -1,0 +1,136 @@
+"""A real runner process, and this test as its server."""
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import zmq
+
+from inference.messages import Abort, Add, Command, Done, Event, Prefill, Ready, Refused, Sampling, Tokens
+
+PROJECT = Path(__file__).resolve().parents[2]
+PATIENCE_SECONDS = 60.0  # for a loaded machine; nothing waits for it to pass
+GREEDY = Sampling(temperature=0, max_tokens=20)
+NEVER = 1e12
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[Event])
+
+
+@dataclass
+class Answer:
+    """What the runner said of one row."""
+
+    text: str = ""
+    tokens: int = 0
+    prefills: list[Prefill] = field(default_factory=list)
+    end: Done | Refused | None = None
+
+    @property
+    def done(self) -> Done:
+        assert isinstance(self.end, Done), self.end
+        return self.end
+
+    @property
+    def refused(self) -> Refused:
+        assert isinstance(self.end, Refused), self.end
+        return self.end
+
+
+class Runner:
+    def __init__(self, process: subprocess.Popen[bytes], socket: "zmq.Socket[bytes]") -> None:
+        self.process = process
+        self.answers: dict[str, Answer] = {}
+        self._socket = socket
+        self._ids = 0
+
+    def add(self, text: str = "hello there", sampling: Sampling = GREEDY, deadline: float = NEVER) -> str:
+        return self.add_messages([{"role": "user", "content": text}], sampling, deadline)
+
+    def add_messages(
+        self, messages: list[dict[str, object]], sampling: Sampling = GREEDY, deadline: float = NEVER
+    ) -> str:
+        self._ids += 1
+        id = f"row-{self._ids}"
+        self.answers[id] = Answer()
+        self.send(Add(id, deadline, messages, sampling))
+        return id
+
+    def send(self, command: Command) -> None:
+        self.send_frame(_encoder.encode(command))
+
+    def send_frame(self, frame: bytes) -> None:
+        self._socket.send(frame)
+
+    def abort(self, id: str) -> Done:
+        self.send(Abort(id))
+        return self.wait(id).done
+
+    def receive(self) -> list[Event]:
+        """The next frame. Fails if the runner is silent for PATIENCE_SECONDS, or gone."""
+        if not self._socket.poll(int(PATIENCE_SECONDS * 1000)):
+            raise AssertionError(f"the runner says nothing (exit status {self.process.poll()})")
+        events = _decoder.decode(self._socket.recv())
+        for event in events:
+            self._file(event)
+        return events
+
+    def until(self, met: Callable[[], object]) -> None:
+        """Take frames until something is so."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not met():
+            assert time.monotonic() < end, self.answers
+            self.receive()
+
+    def wait(self, id: str) -> Answer:
+        self.until(lambda: self.answers[id].end)
+        return self.answers[id]
+
+    def ask(self, text: str = "hello there", sampling: Sampling = GREEDY, deadline: float = NEVER) -> Answer:
+        return self.wait(self.add(text, sampling, deadline))
+
+    def wait_exit(self) -> int:
+        return self.process.wait(PATIENCE_SECONDS)
+
+    def _file(self, event: Event) -> None:
+        match event:
+            case Tokens():
+                assert self.answers[event.id].end is None
+                self.answers[event.id].text += event.text
+                self.answers[event.id].tokens += event.count
+            case Prefill():
+                self.answers[event.id].prefills.append(event)
+            case Done() | Refused():
+                assert self.answers[event.id].end is None, "answered twice"
+                self.answers[event.id].end = event
+
+
+@contextlib.contextmanager
+def started(model: Path, *arguments: str, module: str = "inference.runner") -> Iterator[Runner]:
+    """A runner that was just started; the first frame is still to come."""
+    with tempfile.TemporaryDirectory(prefix="mlxm-") as folder, zmq.Context() as context:
+        socket = context.socket(zmq.PAIR)
+        socket.setsockopt(zmq.LINGER, 0)
+        address = f"ipc://{folder}/s"
+        socket.bind(address)
+        command = [sys.executable, "-m", module, "--socket", address, "--model", str(model), *arguments]
+        with subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE) as process:
+            try:
+                yield Runner(process, socket)
+            finally:
+                process.kill()
+                socket.close()
+
+
+@contextlib.contextmanager
+def ready(model: Path, *arguments: str, module: str = "inference.runner") -> Iterator[Runner]:
+    with started(model, *arguments, module=module) as runner:
+        while not any(isinstance(event, Ready) for event in runner.receive()):
+            pass
+        yield runner

