@@ -13,7 +13,7 @@ run: install
 	@exec $(PYTHON) manage.py serve
 
 test: install-dev browser
-	@$(PYTHON) -m pytest $(ARGS)
+	@MLX_MANAGER_HOME=$(CURDIR)/.test-home MLX_MANAGER_TIMEOUT_FLOOR= $(PYTHON) -m pytest $(ARGS)
 
 install: $(UV)
 	@$(UV) sync --quiet --frozen --inexact --no-default-groups --group $(BACKEND)

@@ -62,9 +62,7 @@ def client_wish(headers: Mapping[str, str], body_timeout: object = None) -> Wish
     if wait is not None:
         said["prefer"] = _scaled(wait, 1.0)
     good = [seconds for seconds in said.values() if seconds is not None]
-    return Wish(
-        min(good, default=None), tuple(name for name, seconds in said.items() if seconds is None)
-    )
+    return Wish(min(good, default=None), tuple(name for name, seconds in said.items() if seconds is None))
 
 
 async def bounded(items: AsyncGenerator[T, None], deadline: Deadline) -> AsyncGenerator[T, None]:

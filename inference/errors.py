@@ -1,14 +1,14 @@
 """Every refusal and failure that a client of /v1 can meet: status and wire shape are decided here alone.
 
-    ApiError
-    ├── InvalidRequest      400   the body, or what it asks of this model
-    ├── Unauthorized        401
-    ├── Forbidden           403   another origin
-    ├── NotFound            404   unknown path or model
-    ├── MethodNotAllowed    405
-    ├── DeadlineExceeded    504   in-band once the stream has begun
-    ├── RunnerFailed        503   in-band once the stream has begun
-    └── InternalError       500
+ApiError
+├── InvalidRequest      400   the body, or what it asks of this model
+├── Unauthorized        401
+├── Forbidden           403   another origin
+├── NotFound            404   unknown path or model
+├── MethodNotAllowed    405
+├── DeadlineExceeded    504   in-band once the stream has begun
+├── RunnerFailed        503   in-band once the stream has begun
+└── InternalError       500
 """
 
 from collections.abc import Mapping
@@ -75,9 +75,7 @@ class DeadlineExceeded(ApiError):
     type = "timeout_error"
 
     def __init__(self, message: str, *, extra: Mapping[str, Any]) -> None:
-        super().__init__(
-            message, code="deadline_exceeded", extra=extra, headers={"x-should-retry": "false"}
-        )
+        super().__init__(message, code="deadline_exceeded", extra=extra, headers={"x-should-retry": "false"})
 
 
 class RunnerFailed(ApiError):

@@ -117,7 +117,11 @@ def _check_origin(request: HttpRequest) -> None:
     """A page of another origin must not use this machine's models through its visitor's browser."""
     origin = request.headers.get("origin")
     site = request.headers.get("sec-fetch-site", "none")
-    foreign = site not in ("none", "same-origin") if origin is None else urlsplit(origin).netloc != request.get_host()
+    foreign = (
+        site not in ("none", "same-origin")
+        if origin is None
+        else urlsplit(origin).netloc != request.get_host()
+    )
     if foreign:
         raise Forbidden("Requests from a web page of another origin are refused.", code="cross_origin")
 

@@ -20,8 +20,8 @@ from inference.messages import (
     Command,
     Done,
     Event,
-    Loading,
     LoadFailed,
+    Loading,
     Ready,
     Refused,
     Stop,
@@ -40,13 +40,16 @@ _decoder = msgspec.msgpack.Decoder(list[Event])
 class Runner:
     """One loaded model in one process. Made by `start`; it fails everyone who waits when the process ends."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, socket: zmq.asyncio.Socket, folder: Path):
+    def __init__(
+        self, name: str, process: asyncio.subprocess.Process, socket: zmq.asyncio.Socket, folder: Path
+    ):
         self.name = name
         self.process = process
         self.ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
         self.failure: RunnerFailed | None = None
         self._socket = socket
         self._folder = folder
+        self._emptied: asyncio.Event | None = None
         self._rows: dict[str, asyncio.Queue[Event | RunnerFailed]] = {}
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._watch())]
 
@@ -61,9 +64,7 @@ class Runner:
         socket.bind(address)
         command = [sys.executable, "-m", "inference.runner", "--socket", address, "--model", str(model)]
         # The pipe at its stdin closes when this process ends, however it ends: the runner leaves then.
-        process = await asyncio.create_subprocess_exec(
-            *command, cwd=PROJECT, stdin=asyncio.subprocess.PIPE
-        )
+        process = await asyncio.create_subprocess_exec(*command, cwd=PROJECT, stdin=asyncio.subprocess.PIPE)
         log.info("runner of %s started, process %d", name, process.pid)
         return cls(name, process, socket, folder)
 
@@ -102,6 +103,8 @@ class Runner:
                 yield events
         finally:
             del self._rows[add.id]
+            if self._emptied and not self._rows:
+                self._emptied.set()
             if not ended and self.alive:
                 self._send(Abort(add.id))
 
@@ -121,8 +124,9 @@ class Runner:
 
     async def retire(self) -> None:
         """Closes when the last row has ended."""
-        while self._rows and self.alive:
-            await asyncio.sleep(0.5)
+        if self._rows:
+            self._emptied = asyncio.Event()
+            await self._emptied.wait()
         await self.close()
 
     def _send(self, command: Command) -> None:

@@ -21,4 +21,7 @@ api.add_router("/settings", history.router)
 
 urls = api.urls
 for pattern in urls[0]:
-    login_not_required(pattern.callback)  # the API answers 401 itself; a redirect to a form serves no program
+    if pattern.callback:
+        login_not_required(
+            pattern.callback
+        )  # the API answers 401 itself; a redirect to a form serves no program

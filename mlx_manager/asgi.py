@@ -4,13 +4,12 @@ import os
 import time
 from typing import Any
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlx_manager.settings")
-
 from django.core.asgi import get_asgi_application
 
-django_application = get_asgi_application()
+from inference.pool import pool
 
-from inference.pool import pool  # needs the apps
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlx_manager.settings")
+django_application = get_asgi_application()
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

@@ -12,6 +12,7 @@ from settings_app import changes
 from settings_app.changes import admin_author
 from settings_app.endpoints import BY_KEY
 from settings_app.models import Access, ApiKey, Change, LocalModel, Timeout
+from settings_app.models.timeout import NOT_SECONDS
 
 
 class SettingAdmin(admin.ModelAdmin[Any]):
@@ -53,11 +54,14 @@ class TimeoutAdmin(FixedRowsAdmin):
     def path(self, row: Timeout) -> str:
         return BY_KEY[row.endpoint].path
 
-    def get_form(self, request: HttpRequest, obj: Timeout | None = None, **kwargs: Any) -> Any:
-        endpoint = BY_KEY[obj.endpoint] if obj else None
-        if endpoint:
+    def get_form(
+        self, request: HttpRequest, obj: Timeout | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        kwargs["error_messages"] = {"seconds": {"invalid": NOT_SECONDS, "required": NOT_SECONDS}}
+        if obj:
+            endpoint = BY_KEY[obj.endpoint]
             kwargs["help_texts"] = {"seconds": f"{endpoint.help} {endpoint.bounds_text}"}
-        return super().get_form(request, obj, **kwargs)
+        return super().get_form(request, obj, change, **kwargs)
 
 
 @admin.register(Access)

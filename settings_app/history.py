@@ -34,7 +34,9 @@ def revert(change_id: int, author: Author) -> Change:
         raise Http404(f"There is no change {change_id}.")
     if not can_revert(change):
         raise ValidationError("This change cannot be put back.")
-    row: models.Model | None = apps.get_model("settings_app", change.table).objects.filter(pk=change.row).first()
+    row: models.Model | None = (
+        apps.get_model("settings_app", change.table).objects.filter(pk=change.row).first()
+    )
     if row is None:
         raise ValidationError(f"{change.label} is no longer there.")
     if getattr(row, change.field) == change.old:

@@ -34,6 +34,9 @@ class Snapshot:
     require_key_on_loopback: bool
 
 
+EMPTY = Snapshot(MappingProxyType({}), MappingProxyType({}), MappingProxyType({}), True)
+
+
 class _Watch:
     """The database's commit count, on a connection of its own."""
 

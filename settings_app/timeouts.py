@@ -96,5 +96,3 @@ def _not_served(endpoint: Endpoint, value: object) -> str:
         f"{endpoint.highest_seconds:g} s. The default of {seconds_text(endpoint.default_seconds)} is in force; "
         "save a value to replace it."
     )
-
-

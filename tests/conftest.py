@@ -28,7 +28,7 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) ->
 
 @pytest.fixture
 def server(shared_server: Server) -> Iterator[Server]:
-    """The shared server; its deadlines are put back after the test, and what it logged meanwhile is shown on failure."""
+    """The shared server. Its deadlines are put back after the test; what it logged is shown on failure."""
     seen = len(shared_server.lines)
     yield shared_server
     print(*shared_server.lines[seen:], sep="\n")

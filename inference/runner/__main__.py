@@ -42,9 +42,11 @@ def _end_with_the_server() -> None:
     The kernel closes the server's end of the pipe however it dies, kill -9 included. A thread, because the
     loop may be inside a step for seconds; it touches no mlx, whose arrays belong to the loop's thread.
     """
-    while os.read(0, 1024):
-        pass
-    os._exit(0)
+    try:
+        while os.read(0, 1024):
+            pass
+    finally:
+        os._exit(0)
 
 
 if __name__ == "__main__":

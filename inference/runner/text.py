@@ -145,7 +145,7 @@ class TextModel:
 
     def _warm_up(self) -> None:
         """Have the kernels compiled before Ready: the first request would wait a second for them."""
-        self._generator.insert([[0, 0]], [1], samplers=[sampler_for(Sampling(temperature=0))])
+        self._generator.insert([[0, 0]], [1], samplers=[sampler_for(Sampling(top_p=0.5))])
         while not self._generator.next()[1]:
             pass
 

@@ -1,11 +1,11 @@
 """What goes wrong in /api, said in the shape that django-ninja gives its own errors: `{"detail": …}`."""
 
 import logging
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
-
 
 log = logging.getLogger(__name__)
 
@@ -13,12 +13,14 @@ log = logging.getLogger(__name__)
 def add_handlers(api: NinjaAPI) -> None:
     """A refused setting is a 422 with a message per field; our own fault a 500 that tells the log, not the client."""
 
-    def refused(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    def refused(request: HttpRequest, error: Any) -> HttpResponse:
         return api.create_response(request, {"detail": _details(error)}, status=422)
 
-    def failed(request: HttpRequest, error: Exception) -> HttpResponse:
+    def failed(request: HttpRequest, error: Any) -> HttpResponse:
         log.error("%s %s failed", request.method, request.path, exc_info=error)
-        return api.create_response(request, {"detail": "The server failed; its log has the reason."}, status=500)
+        return api.create_response(
+            request, {"detail": "The server failed; its log has the reason."}, status=500
+        )
 
     api.add_exception_handler(ValidationError, refused)
     api.add_exception_handler(Exception, failed)

@@ -1,8 +1,9 @@
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Router, Schema
+from pydantic import Field
 
 from settings_app import history
 from settings_app.api.auth import author
@@ -29,7 +30,7 @@ class Page(Schema):
 
 @router.get("/history", response=Page, summary="Changes of settings, newest first")
 def get_history(
-    request: HttpRequest, before: int | None = None, limit: int = Query(50, ge=1, le=500)
+    request: HttpRequest, before: int | None = None, limit: Annotated[int, Field(ge=1, le=500)] = 50
 ) -> dict[str, object]:
     """`before`: the `next_before` of the page that was read last."""
     changes, next_before = history.page(before=before, limit=limit)

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 
 from settings_app import timeouts
 from settings_app.changes import Author
-from settings_app.endpoints import ENDPOINTS, Endpoint
+from settings_app.endpoints import BY_KEY, ENDPOINTS, Endpoint
 from settings_app.models.timeout import NOT_SECONDS
 from settings_app.timeouts import TimeoutsInForce
 
@@ -35,15 +35,18 @@ class SecondsField(forms.FloatField):
 class TimeoutsForm(forms.Form):
     def __init__(self, in_force: TimeoutsInForce, data: Mapping[str, Any] | None = None) -> None:
         super().__init__(data, initial={k: _typed(v) for k, v in in_force.by_field().items()})
+        self._not_served = [BY_KEY[key].field for key in in_force.warnings]
         for endpoint in ENDPOINTS:
             self.fields[endpoint.field] = SecondsField(endpoint)
 
     def save(self, author: Author) -> TimeoutsInForce | None:
-        """Stores what was changed. None, with the errors beside their fields, if it is refused."""
+        """Stores what was changed, and what replaces a corrupt value. None, with errors at their fields, if refused."""
         if not self.is_valid():
             return None
         try:
-            return timeouts.save({name: self.cleaned_data[name] for name in self.changed_data}, author)
+            return timeouts.save(
+                {name: self.cleaned_data[name] for name in {*self.changed_data, *self._not_served}}, author
+            )
         except ValidationError as error:
             self.add_error(None, error)
             return None

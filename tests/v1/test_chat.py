@@ -24,7 +24,7 @@ def test_an_answer_has_what_the_client_expects(server: Server) -> None:
 
 
 def test_a_stream_says_the_same_as_the_whole_answer(server: Server) -> None:
-    asked: Any = dict(model="tiny", messages=HELLO, temperature=0, max_tokens=30)
+    asked: Any = {"model": "tiny", "messages": HELLO, "temperature": 0, "max_tokens": 30}
     with server.openai() as client:
         whole = client.chat.completions.create(**asked)
         chunks = list(
@@ -41,9 +41,7 @@ def test_a_stream_says_the_same_as_the_whole_answer(server: Server) -> None:
 
 def test_without_include_usage_no_chunk_has_usage(server: Server) -> None:
     with server.openai() as client:
-        chunks = list(
-            client.chat.completions.create(model="tiny", messages=HELLO, max_tokens=3, stream=True)
-        )
+        chunks = list(client.chat.completions.create(model="tiny", messages=HELLO, max_tokens=3, stream=True))
     assert all(chunk.choices and chunk.usage is None for chunk in chunks)
 
 
@@ -56,7 +54,7 @@ def test_max_completion_tokens_is_the_newer_name_and_wins(server: Server) -> Non
 
 
 def test_a_seed_repeats_and_temperature_zero_is_greedy(server: Server) -> None:
-    def text(**more: Any) -> str | None:
+    def text(**more: Any) -> Any:
         answer = client.chat.completions.create(model="tiny", messages=HELLO, max_tokens=20, **more)
         return answer.choices[0].message.content
 
@@ -66,7 +64,7 @@ def test_a_seed_repeats_and_temperature_zero_is_greedy(server: Server) -> None:
 
 
 def test_a_stop_string_ends_the_answer_and_is_not_sent(server: Server) -> None:
-    asked: Any = dict(model="tiny", messages=HELLO, temperature=0, max_tokens=40)
+    asked: Any = {"model": "tiny", "messages": HELLO, "temperature": 0, "max_tokens": 40}
     with server.openai() as client:
         text = client.chat.completions.create(**asked).choices[0].message.content or ""
         stop = text[10:14]
@@ -77,7 +75,7 @@ def test_a_stop_string_ends_the_answer_and_is_not_sent(server: Server) -> None:
 
 def test_two_requests_are_decoded_in_one_batch(server: Server) -> None:
     """One after the other, two rows would take twice as long as one; in one batch they overlap."""
-    asked: Any = dict(model="tiny", messages=HELLO, temperature=0, max_tokens=400, stream=True)
+    asked: Any = {"model": "tiny", "messages": HELLO, "temperature": 0, "max_tokens": 400, "stream": True}
 
     def first_and_last(_: int) -> tuple[float, float]:
         import time
@@ -94,7 +92,7 @@ def test_two_requests_are_decoded_in_one_batch(server: Server) -> None:
 def test_content_parts_of_text_are_joined_and_others_refused(server: Server) -> None:
     parts: Any = [{"type": "text", "text": "hel"}, {"type": "text", "text": "lo"}]
     image: Any = [{"type": "image_url", "image_url": {"url": "data:,"}}]
-    asked: Any = dict(model="tiny", temperature=0, max_tokens=8)
+    asked: Any = {"model": "tiny", "temperature": 0, "max_tokens": 8}
     with server.openai() as client:
         joined = client.chat.completions.create(messages=[{"role": "user", "content": parts}], **asked)
         whole = client.chat.completions.create(messages=HELLO, **asked)

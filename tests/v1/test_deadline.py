@@ -42,7 +42,10 @@ def test_without_a_stream_the_deadline_is_a_504_that_is_not_retried(server: Serv
 def test_a_stream_ends_with_an_error_in_band_and_no_finish_reason(server: Server) -> None:
     server.set_timeouts(chat_seconds=1)
     began = time.monotonic()
-    with server.http() as http, http.stream("POST", "/v1/chat/completions", json={**LONG, "stream": True}) as answer:
+    with (
+        server.http() as http,
+        http.stream("POST", "/v1/chat/completions", json={**LONG, "stream": True}) as answer,
+    ):
         lines = [line for line in answer.iter_lines() if line]
     took = time.monotonic() - began
     *chunks, last, done = lines
@@ -86,7 +89,7 @@ def test_who_wants_what_there_is_gets_it_as_an_ending(server: Server) -> None:
 def test_a_client_can_only_shorten(server: Server) -> None:
     server.set_timeouts(chat_seconds=60)
     with server.http() as http:
-        for body, headers, seconds, source in [
+        cases: list[tuple[dict[str, Any], dict[str, str], str, str]] = [
             ({"timeout": 30}, {}, "30", "client"),
             ({"timeout": 7200}, {}, "60", "endpoint"),
             ({}, {"x-request-timeout": "20"}, "20", "client"),
@@ -95,7 +98,8 @@ def test_a_client_can_only_shorten(server: Server) -> None:
             ({}, {"x-envoy-expected-rq-timeout-ms": "2500"}, "2.5", "client"),
             ({"timeout": 30}, {"x-request-timeout": "20"}, "20", "client"),
             ({"timeout": "soon"}, {"x-request-timeout": "-3", "grpc-timeout": "x"}, "60", "endpoint"),
-        ]:
+        ]
+        for body, headers, seconds, source in cases:
             answer = http.post("/v1/chat/completions", json={**SHORT, **body}, headers=headers)
             assert answer.status_code == 200
             got = answer.headers["x-mlx-deadline-seconds"], answer.headers["x-mlx-deadline-source"]
@@ -121,9 +125,10 @@ def test_after_a_deadline_the_next_request_starts_as_before(
 
 def test_a_client_that_leaves_frees_its_place(server: Server, idle_seconds: float) -> None:
     for _ in range(40):
-        with server.http() as http, http.stream(
-            "POST", "/v1/chat/completions", json={**LONG, "stream": True}
-        ) as answer:
+        with (
+            server.http() as http,
+            http.stream("POST", "/v1/chat/completions", json={**LONG, "stream": True}) as answer,
+        ):
             next(answer.iter_lines())
     for _ in range(3):
         with server.http() as http, pytest.raises(httpx2.ReadTimeout):
@@ -163,7 +168,10 @@ def _seconds_in_force(server: Server) -> str:
 
 def _first_token(server: Server) -> float:
     began = time.monotonic()
-    with server.http() as http, http.stream("POST", "/v1/chat/completions", json={**SHORT, "stream": True}) as answer:
+    with (
+        server.http() as http,
+        http.stream("POST", "/v1/chat/completions", json={**SHORT, "stream": True}) as answer,
+    ):
         lines: Iterator[str] = answer.iter_lines()
         next(line for line in lines if '"content":"' in line and '"content":""' not in line)
     return time.monotonic() - began

@@ -32,6 +32,8 @@ class Command(DatabaseCommand):
             builtin.fetch(self._show, lambda: self.stdout.write("Another process is fetching it; waiting."))
         except builtin.CannotFetch as error:
             raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            raise CommandError("Interrupted. Nothing of the model was kept.") from None
         self.stdout.write(f"{builtin.NAME} is ready: {builtin.folder()}")
 
     def _show(self, done_bytes: int, total_bytes: int) -> None:

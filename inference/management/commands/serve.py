@@ -1,5 +1,6 @@
 import ipaddress
 import os
+import signal
 import socket
 from typing import Any
 
@@ -12,7 +13,9 @@ from settings_app import setup
 from settings_app.management.base import DatabaseCommand
 from settings_app.models import ApiKey, LocalModel
 
-GRACEFUL_SECONDS = 10  # what is still running then is cut; without a limit an open stream blocks the exit for ever
+GRACEFUL_SECONDS = (
+    10  # what is still running then is cut; without a limit an open stream blocks the exit for ever
+)
 
 
 class Command(DatabaseCommand):
@@ -22,7 +25,9 @@ class Command(DatabaseCommand):
         host = os.environ.get("HOST") or "127.0.0.1"
         port = os.environ.get("PORT") or "8000"
         parser.add_argument("--host", default=host, help=f"Address to bind (HOST; {host}).")
-        parser.add_argument("--port", type=_port, default=_port(port), help=f"Port (PORT; {port}). 0: a free one.")
+        parser.add_argument(
+            "--port", type=_port, default=_port(port), help=f"Port (PORT; {port}). 0: a free one."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         host, port = options["host"], options["port"]
@@ -41,10 +46,13 @@ class Command(DatabaseCommand):
             server_header=False,
             timeout_graceful_shutdown=GRACEFUL_SECONDS,
         )
-        server = _Server(config, self)
-        server.run()
-        if not server.started:
-            raise CommandError(f"Cannot serve on {host}, port {port}: the address is in use or not this machine's.")
+        for ending in (signal.SIGINT, signal.SIGTERM):
+            # uvicorn shuts down in order and then raises the signal again, for whoever had it before: nobody.
+            signal.signal(ending, lambda *_: None)
+        try:
+            _Server(config, self).run()
+        except SystemExit as ended:
+            raise CommandError(f"Cannot serve on {host}, port {port}; the line above says why.") from ended
 
     def _check_open_bind(self, host: str) -> None:
         if not ApiKey.objects.exists():
@@ -57,7 +65,9 @@ class Command(DatabaseCommand):
         """What a person at the terminal needs now."""
         self.stdout.write(f"\nMLX Manager is at {address}\n")
         if setup.is_open():
-            self.stdout.write(f"First, make its administrator (this link works once):\n  {address}{setup.path()}\n")
+            self.stdout.write(
+                f"First, make its administrator (this link works once):\n  {address}{setup.path()}\n"
+            )
         model = LocalModel.objects.order_by("id").first()
         if model:
             self.stdout.write(

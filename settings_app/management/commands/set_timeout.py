@@ -21,8 +21,12 @@ class Command(DatabaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("endpoint", nargs="?", choices=list(BY_KEY), help="Which deadline.")
-        parser.add_argument("duration", nargs="?", help=f"Seconds (1200), or 15m, 1h30m, 90s. Bounds: {BOUNDS}.")
-        parser.add_argument("--reset", action="store_true", help="Put the default back; of all, or of ENDPOINT.")
+        parser.add_argument(
+            "duration", nargs="?", help=f"Seconds (1200), or 15m, 1h30m, 90s. Bounds: {BOUNDS}."
+        )
+        parser.add_argument(
+            "--reset", action="store_true", help="Put the default back; of all, or of ENDPOINT."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         key, duration = options["endpoint"], options["duration"]
