@@ -62,9 +62,8 @@ def access(request: HttpRequest) -> HttpResponse:
         return _render(request, status=422)
     row = form.save(commit=False)
     changes.save(row, changes.page_author(request))
-    if row.require_key_on_loopback:
-        return _done(request, "Requests from this machine need a key from now on.")
-    return _done(request, "Requests from this machine need no key from now on.")
+    need = "a" if row.require_key_on_loopback else "no"
+    return _done(request, f"Requests from this machine need {need} key from now on.", said_in="access")
 
 
 def _access() -> Access:
@@ -75,9 +74,10 @@ def _is_htmx(request: HttpRequest) -> bool:
     return bool(getattr(request, "htmx", False))
 
 
-def _done(request: HttpRequest, text: str) -> HttpResponse:
+def _done(request: HttpRequest, text: str, *, said_in: str = "list") -> HttpResponse:
+    """With htmx the success is said in the part of the page where the reader's eyes are."""
     if _is_htmx(request):
-        return _render(request, saved=text)
+        return _render(request, saved=text, said_in=said_in)
     messages.success(request, text)
     return redirect("keys")
 

@@ -73,7 +73,10 @@ document.addEventListener("htmx:afterSettle", (event) => {
   failure.hidden = true;
   const news = part.querySelector("[data-announce]");
   if (news) announce(news.dataset.announce || news.textContent.trim().replace(/\s+/g, " "));
-  (part.querySelector("[aria-invalid=true]") ?? part.querySelector("[data-focus]"))?.focus();
+  const focused = document.activeElement; // body, if what had the focus went with the old section
+  const lost = focused === document.body || modal.contains(focused);
+  const goal = part.querySelector("[aria-invalid=true]") ?? part.querySelector("[data-focus]") ?? (lost ? news : null);
+  goal?.focus();
 });
 
 // A session that ended answers with the sign-in page: go there, not into the section.

@@ -67,6 +67,7 @@ def test_a_key_is_revoked_in_a_dialog(page: Page, admin: User) -> None:
     page.get_by_role("link", name="Revoke laptop").click()
     page.get_by_role("button", name="Revoke key").click()
     expect(page.get_by_role("status").filter(has_text="is revoked")).to_have_count(1)
+    expect(page.locator(".notice")).to_be_focused()
     expect(page.get_by_text("No keys yet")).to_be_visible()
     assert not ApiKey.objects.exists()
 
@@ -237,7 +238,7 @@ def test_axe_finds_nothing(open_context: OpenContext, screen: dict[str, Any]) ->
         assert_clean(page)
         sign_in(page)
         _look_at_keys(page)
-        for address in ("/settings/", "/history/", "/password/", "/no/such/page/"):
+        for address in ("/settings/", "/history/", "/password/", "/no/such/page/", "/admin/"):
             page.goto(address)
             assert_clean(page)
         page.goto("/settings/")
