@@ -19,7 +19,7 @@ from tests.pages import PASSWORD
 OpenContext = Callable[..., AbstractContextManager[BrowserContext]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: while it runs, no other test may start an event loop
 def browser() -> Iterator[Browser]:
     path = executable()
     if path is None:

@@ -1,0 +1,64 @@
+"""What a person changes in the page or in the admin holds for the next request of a real server."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.pages.conftest import PASSWORD, sign_in
+from tests.server import Server
+
+pytestmark = pytest.mark.browser
+LONG: dict[str, Any] = {
+    "model": "tiny",
+    "temperature": 0,
+    "messages": [{"role": "user", "content": "tell me everything"}],
+}
+
+
+@pytest.fixture
+def signed_in(server: Server, browser: Browser) -> Iterator[Page]:
+    server.environment["DJANGO_SUPERUSER_PASSWORD"] = PASSWORD
+    server.manage("createsuperuser", "--noinput", "--username", "ada", "--email", "", check=False)
+    with browser.new_context(base_url=server.url) as context:
+        context.set_default_timeout(10_000)
+        page = context.new_page()
+        sign_in(page)
+        yield page
+
+
+def test_a_save_in_the_page_cuts_the_next_request(server: Server, signed_in: Page) -> None:
+    page = signed_in
+    page.goto("/settings/")
+    page.get_by_label("Chat Completions", exact=True).fill("1")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Timeouts saved")).to_be_visible()
+    _expect_cut_after(server, 1)
+    page.get_by_role("button", name="Reset to Defaults").click()
+    expect(page.get_by_text("Defaults restored")).to_be_visible()
+    assert _ask(server, max_tokens=1).headers["x-mlx-deadline-seconds"] == "900"
+
+
+def test_a_save_in_the_admin_cuts_the_next_request(server: Server, signed_in: Page) -> None:
+    page = signed_in
+    page.goto("/admin/settings_app/timeout/chat/change/")
+    page.get_by_label("Seconds").fill("1.25")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("was changed successfully")).to_be_visible()
+    _expect_cut_after(server, 1.25)
+
+
+def _expect_cut_after(server: Server, seconds: float) -> None:
+    began = time.monotonic()
+    answer = _ask(server)
+    took = time.monotonic() - began
+    assert (answer.status_code, answer.headers["x-should-retry"]) == (504, "false")
+    assert seconds <= took < seconds + 0.5
+
+
+def _ask(server: Server, **more: Any) -> httpx2.Response:
+    with server.http() as http:
+        return http.post("/v1/chat/completions", json={**LONG, **more})
