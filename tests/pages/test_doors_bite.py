@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.pages.conftest import PASSWORD, sign_in
+from tests.pages import PASSWORD, sign_in
 from tests.server import Server
 
 pytestmark = pytest.mark.browser
