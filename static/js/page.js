@@ -4,6 +4,7 @@
 const modal = document.getElementById("modal");
 const announcer = document.getElementById("announcer");
 const failure = document.getElementById("failure");
+let silence;
 
 document.addEventListener("click", (event) => {
   const toggle = event.target.closest("[data-toggles]");
@@ -52,6 +53,8 @@ async function copy(button) {
 function announce(text) {
   announcer.textContent = "";
   setTimeout(() => { announcer.textContent = text; }, 50); // a live region speaks when it changes
+  clearTimeout(silence);
+  silence = setTimeout(() => { announcer.textContent = ""; }, 4000); // nobody should come upon it a second time
 }
 
 function localTimes(root) {
@@ -72,11 +75,12 @@ document.addEventListener("htmx:afterSettle", (event) => {
   if (modal.open) modal.close();
   failure.hidden = true;
   const news = part.querySelector("[data-announce]");
-  if (news) announce(news.dataset.announce || news.textContent.trim().replace(/\s+/g, " "));
   const focused = document.activeElement; // body, if what had the focus went with the old section
   const lost = focused === document.body || modal.contains(focused);
   const goal = part.querySelector("[aria-invalid=true]") ?? part.querySelector("[data-focus]") ?? (lost ? news : null);
-  goal?.focus();
+  goal?.focus(); // which is read aloud; what stands elsewhere is announced
+  const text = news && (news.dataset.announce || (goal !== news && news.textContent.trim().replace(/\s+/g, " ")));
+  if (text) announce(text);
 });
 
 // A session that ended answers with the sign-in page: go there, not into the section.

@@ -120,7 +120,7 @@ def test_timeouts_by_keyboard_alone(page: Page, admin: User) -> None:
     page.keyboard.type("4530.5")
     expect(page.locator("output").first).to_have_text("4530.5 s")
     page.keyboard.press("Enter")
-    expect(page.locator("#announcer")).to_contain_text("Timeouts saved")
+    expect(page.get_by_role("status").filter(has_text="Timeouts saved")).to_be_visible()
     expect(page.locator("#timeouts-saved")).to_be_focused()
     expect(page.get_by_role("button", name="Save")).to_be_disabled()
     assert timeouts.in_force().seconds["chat"] == 4530.5
