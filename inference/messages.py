@@ -1,7 +1,7 @@
 """The frames between the server and a runner, both ways. msgpack over a ZeroMQ PAIR socket.
 
-A frame to a runner is one `Command`; a frame from a runner is a list of `Event`s, all that one turn of
-its loop had to say. Times are seconds of `time.monotonic()`, which both processes share: they run on one machine.
+A frame to a runner is one `Command`; a frame from a runner is a list of `Event`s, what a turn of its loop had
+to say. Times are seconds of `time.monotonic()`, which both processes share: they run on one machine.
 """
 
 from typing import Any, Literal
@@ -19,13 +19,41 @@ class Sampling(msgspec.Struct, frozen=True, array_like=True):
     stop: tuple[str, ...] = ()
 
 
+class ChatPrompt(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Goes through the model's chat template."""
+
+    messages: list[dict[str, Any]]
+
+
+class TextPrompt(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Is tokenized as it stands, with the tokens that the model begins every text with."""
+
+    text: str
+
+
+class TokenPrompt(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Is taken as it stands."""
+
+    tokens: list[int]
+
+
 class Add(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Generate. `messages` go through the model's chat template. `deadline`: drop the row when it is past."""
+    """Generate, in a text model. `deadline`: drop the row when it is past. `echo`: the prompt's text comes first."""
 
     id: str
     deadline: float
-    messages: list[dict[str, Any]]
+    prompt: ChatPrompt | TextPrompt | TokenPrompt
     sampling: Sampling
+    echo: bool = False
+
+
+class Embed(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Embed each input, in an embedding model. `dimensions`: cut to so many and normalized again, if the model can."""
+
+    id: str
+    deadline: float
+    inputs: list[TextPrompt | TokenPrompt]
+    dimensions: int | None = None
 
 
 class Abort(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -43,7 +71,7 @@ class Stop(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Leave at once; rows that are still there are not answered."""
 
 
-Command = Add | Abort | SetDeadline | Stop
+Command = Add | Embed | Abort | SetDeadline | Stop
 
 
 class Loading(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -55,6 +83,7 @@ class Loading(msgspec.Struct, frozen=True, tag=True, array_like=True):
 class Ready(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """The model is loaded. `memory_bytes`: what mlx holds now. `context_tokens` None: the model does not say."""
 
+    kind: Literal["text", "embedding"]
     context_tokens: int | None
     memory_bytes: int
 
@@ -66,19 +95,34 @@ class LoadFailed(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 class Prefill(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Prompt tokens of a row that are computed so far. The first one says that the row left the queue."""
+    """Prompt tokens of a row that are computed so far, of them `cached_tokens` were known from an earlier one.
+
+    The first one says that the row left the queue.
+    """
 
     id: str
     done_tokens: int
     prompt_tokens: int
+    cached_tokens: int = 0
 
 
 class Tokens(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """What one step added to a row: `count` tokens. `text` may be empty (half a character, half a stop string)."""
+    """What one step added to a row: `count` tokens. `text` may be empty (half a character, half a stop string).
+
+    `count` 0: an echoed prompt, or what was held back when the row ended.
+    """
 
     id: str
     text: str
     count: int
+
+
+class Vectors(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Embeddings of the inputs from number `first` on: float32, little-endian, one after the other in each bytes."""
+
+    id: str
+    first: int
+    values: list[bytes]
 
 
 class Done(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -91,6 +135,7 @@ class Done(msgspec.Struct, frozen=True, tag=True, array_like=True):
     reason: Literal["stop", "length", "deadline", "aborted"]
     prompt_tokens: int
     completion_tokens: int
+    cached_tokens: int = 0
     stop_latency: float | None = None
 
 
@@ -103,4 +148,18 @@ class Refused(msgspec.Struct, frozen=True, tag=True, array_like=True):
     message: str
 
 
-Event = Loading | Ready | LoadFailed | Prefill | Tokens | Done | Refused
+class Stats(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """What the process holds: when a row came or went, and once a second while it works.
+
+    `memory_bytes`: what mlx holds (weights, caches, buffers), `prompt_cache_bytes` of it for prompts that may come
+    again. `decoding`, `prefilling`, `queued`: rows.
+    """
+
+    memory_bytes: int
+    prompt_cache_bytes: int
+    decoding: int
+    prefilling: int
+    queued: int
+
+
+Event = Loading | Ready | LoadFailed | Prefill | Tokens | Vectors | Done | Refused | Stats

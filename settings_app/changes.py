@@ -37,26 +37,23 @@ def command_author() -> Author:
 def save(instance: models.Model, author: Author, *, secret_fields: Collection[str] = ()) -> None:
     """Validates and stores `instance`, with a `Change` for each field that differs from what is stored.
 
+    A row that is new is one `Change`, of no field, to its name.
     A secret field's change is recorded without its values. Raises ValidationError; then nothing is stored.
     """
     with transaction.atomic():
         stored = type(instance)._default_manager.select_for_update().filter(pk=instance.pk).first()
         instance.full_clean()
-        before = _values(stored) if stored else {}
-        after = _values(instance)
-        changed = [name for name, value in after.items() if name not in before or before[name] != value]
-        if not changed:
+        if stored is None:
+            instance.save()
+            _record(instance, author, "", None, str(instance))
             return
-        instance.save()
+        before, after = _values(stored), _values(instance)
+        changed = [name for name, value in after.items() if before[name] != value]
+        if changed:
+            instance.save()
         for name in changed:
             hidden = name in secret_fields
-            _record(
-                instance,
-                author,
-                name,
-                None if hidden else before.get(name),
-                None if hidden else after[name],
-            )
+            _record(instance, author, name, None if hidden else before[name], None if hidden else after[name])
 
 
 def delete(instance: models.Model, author: Author) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 
 from settings_app import changes
 from settings_app.changes import Author
@@ -16,9 +17,10 @@ def add(*, name: str, path: Path, author: Author) -> LocalModel:
     """
     folder = path.expanduser().resolve()
     _check_folder(folder)
-    model = LocalModel.objects.filter(name=name).first() or LocalModel(name=name)
-    model.path = str(folder)
-    changes.save(model, author)
+    with transaction.atomic():
+        model = LocalModel.objects.filter(name=name).first() or LocalModel(name=name)
+        model.path = str(folder)
+        changes.save(model, author)
     return model
 
 

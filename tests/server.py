@@ -55,7 +55,9 @@ class Server:
     def runner_pids(self) -> list[int]:
         """The processes that hold models, as the log says and the system confirms."""
         started = [
-            int(line.rsplit(" ", 1)[1]) for line in self.lines if "runner of" in line and "started, process" in line
+            int(line.rsplit(" ", 1)[1])
+            for line in self.lines
+            if "runner of" in line and "started, process" in line
         ]
         return [pid for pid in started if alive(pid)]
 
@@ -69,11 +71,15 @@ def alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    status = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    status = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
     return not status.stdout.startswith("Z") and bool(status.stdout.strip())
 
 
-def manage(environment: dict[str, str], *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+def manage(
+    environment: dict[str, str], *arguments: str, check: bool = True
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=PROJECT,
@@ -87,7 +93,9 @@ def manage(environment: dict[str, str], *arguments: str, check: bool = True) -> 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     """This process's, less what would reach into the server, with a home of its own."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("MLX_MANAGER_") and k not in ("HOST", "PORT")}
+    kept = {
+        k: v for k, v in os.environ.items() if not k.startswith("MLX_MANAGER_") and k not in ("HOST", "PORT")
+    }
     return {**kept, "MLX_MANAGER_HOME": str(home), "PYTHONUNBUFFERED": "1", **more}
 
 

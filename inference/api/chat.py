@@ -13,7 +13,7 @@ from inference.arrival import Arrival
 from inference.call import Call
 from inference.completion import End, Text
 from inference.errors import ApiError, DeadlineExceeded, InternalError, InvalidRequest
-from inference.messages import Add, Sampling
+from inference.messages import Add, ChatPrompt, Sampling
 from settings_app.endpoints import BY_KEY
 
 ENDPOINT = BY_KEY["chat"]
@@ -78,7 +78,7 @@ def _add(call: Call, asked: ChatRequest) -> Add:
     return Add(
         id=call.id,
         deadline=call.deadline.at,
-        messages=[_message(index, message) for index, message in enumerate(asked.messages)],
+        prompt=ChatPrompt([_message(index, message) for index, message in enumerate(asked.messages)]),
         sampling=Sampling(
             max_tokens=limit,
             temperature=1.0 if asked.temperature is None else asked.temperature,

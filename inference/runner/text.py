@@ -51,7 +51,7 @@ class TextModel:
         return bool(self._rows)
 
     def ready(self) -> Ready:
-        return Ready(self._context_tokens, mx.get_active_memory())
+        return Ready("text", self._context_tokens, mx.get_active_memory())
 
     def add(self, command: Add) -> list[Event]:
         """Take a request in. Whatever is wrong with it is answered, and concerns no other row."""
@@ -59,7 +59,7 @@ class TextModel:
             logger.error("%s: skipped, a row of this id is at work", command.id)
             return []
         try:
-            prompt = prompt_tokens(self._tokenizer, command.messages)
+            prompt = prompt_tokens(self._tokenizer, command.prompt.messages)
             max_tokens = room_for(prompt, self._context_tokens, command.sampling.max_tokens)
             self._rows[command.id] = Row(command, prompt, max_tokens, self._tokenizer.detokenizer)
         except Unusable as error:

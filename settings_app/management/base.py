@@ -1,5 +1,7 @@
+import fcntl
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
@@ -10,8 +12,17 @@ class DatabaseCommand(BaseCommand):
     """A command that finds its tables: on a fresh or upgraded home it brings the database up to date first."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            self.stderr.write("Bringing the database up to date.")
-            call_command("migrate", verbosity=0, interactive=False)
+        if _is_behind():
+            with (settings.HOME / "migrate.lock").open("w") as lock:
+                fcntl.flock(
+                    lock, fcntl.LOCK_EX
+                )  # of two commands at once the second waits, and finds it done
+                if _is_behind():
+                    self.stderr.write("Bringing the database up to date.")
+                    call_command("migrate", verbosity=0, interactive=False)
         return super().execute(*args, **options)
+
+
+def _is_behind() -> bool:
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))

@@ -4,6 +4,18 @@ from settings_app.models.access import Access
 from settings_app.models.api_key import ApiKey
 from settings_app.models.change import Change
 from settings_app.models.local_model import LocalModel
+from settings_app.models.request_log import RequestLog
+from settings_app.models.running_order import RunningOrder
+from settings_app.models.serving import Serving
 from settings_app.models.timeout import Timeout
 
-__all__ = ["Access", "ApiKey", "Change", "LocalModel", "Timeout"]
+__all__ = [
+    "Access",
+    "ApiKey",
+    "Change",
+    "LocalModel",
+    "RequestLog",
+    "RunningOrder",
+    "Serving",
+    "Timeout",
+]

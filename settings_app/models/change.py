@@ -2,7 +2,10 @@ from django.db import models
 
 
 class Change(models.Model):
-    """One field of one setting, changed once: who did it, through which door, from what to what."""
+    """One field of one setting, changed once: who did it, through which door, from what to what.
+
+    An empty `field` is the row itself: made (`old` is null), or deleted (`new` is null).
+    """
 
     class Door(models.TextChoices):
         PAGE = "page"

@@ -5,6 +5,10 @@ from django.db import models
 class LocalModel(models.Model):
     """A folder in mlx format on this machine, and the name under which clients ask for it."""
 
+    class Kind(models.TextChoices):
+        TEXT = "text", "text: chats and completions"
+        EMBEDDING = "embedding", "embeddings"
+
     name = models.CharField(
         max_length=200,
         unique=True,
@@ -15,6 +19,7 @@ class LocalModel(models.Model):
             )
         ],
     )
+    kind = models.CharField(max_length=9, choices=Kind, default=Kind.TEXT)
     path = models.CharField(max_length=1000, help_text="The folder with config.json and the weights.")
 
     class Meta:

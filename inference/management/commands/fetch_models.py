@@ -7,7 +7,7 @@ from inference import builtin
 from settings_app import local_models
 from settings_app.changes import Author
 from settings_app.management.base import DatabaseCommand
-from settings_app.models import Change
+from settings_app.models import Change, LocalModel
 
 BAR_WIDTH = 30
 
@@ -23,7 +23,10 @@ class Command(DatabaseCommand):
             self._fetch()
         author = Author(who="built-in", door=Change.Door.COMMAND)
         with transaction.atomic():  # of two at once, the second has to see the first one's row
-            local_models.add(name=builtin.NAME, path=builtin.folder(), author=author)
+            if not LocalModel.objects.filter(
+                name=builtin.NAME
+            ).exists():  # else somebody's own folder may bear it
+                local_models.add(name=builtin.NAME, path=builtin.folder(), author=author)
 
     def _fetch(self) -> None:
         self.stdout.write(f"Fetching {builtin.NAME} (93 MB, once).")

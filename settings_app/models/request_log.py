@@ -1,0 +1,52 @@
+from django.db import models
+
+
+class RequestLog(models.Model):
+    """One request to /v1, written when its last byte is out, whatever its ending. Never what was said, nor a key.
+
+    Times are milliseconds. `phase` is where it ended. `stop_latency_ms`: from the deadline, or the client's leaving, to
+    the moment when the runner dropped the row, as the runner measured it.
+    """
+
+    class Status(models.TextChoices):
+        OK = "ok"
+        TIMEOUT = "timeout"
+        CLIENT_CLOSED = "client_closed"
+        CANCELLED = "cancelled"
+        ERROR = "error"
+        REJECTED = "rejected"
+
+    request_id = models.CharField(max_length=40, unique=True)
+    at = models.DateTimeField(db_index=True)
+    endpoint = models.CharField(max_length=40)
+    model = models.CharField("model asked for", max_length=200)
+    served_model = models.CharField("model served", max_length=200)
+    backend = models.CharField(max_length=80)
+    api_key = models.CharField("API key", max_length=80)
+    streamed = models.BooleanField()
+    status = models.CharField(max_length=14, choices=Status)
+    http_status = models.PositiveSmallIntegerField(null=True)
+    finish_reason = models.CharField(max_length=20)
+    error_code = models.CharField(max_length=60)
+    phase = models.CharField(max_length=10)
+    queue_ms = models.FloatField()
+    load_ms = models.FloatField()
+    prefill_ms = models.FloatField()
+    decode_ms = models.FloatField()
+    total_ms = models.FloatField()
+    first_token_ms = models.FloatField(null=True)
+    prompt_tokens = models.PositiveIntegerField()
+    cached_tokens = models.PositiveIntegerField()
+    completion_tokens = models.PositiveIntegerField()
+    deadline_seconds = models.FloatField(null=True)
+    deadline_source = models.CharField(max_length=10)
+    stop_latency_ms = models.FloatField(null=True)
+    client_retries = models.PositiveSmallIntegerField(default=0)
+    ignored_wishes = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = "request"
+
+    def __str__(self) -> str:
+        return self.request_id
