@@ -13,8 +13,7 @@ import threading
 from pathlib import Path
 
 from inference.runner.loop import Channel, serve
-
-DEFAULT_PREFILL_CHUNK = 512  # prompt tokens a step, at most
+from inference.runner.options import Options
 
 
 def main() -> int:
@@ -24,15 +23,17 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_the_server, daemon=True).start()
+    options = Options(arguments.prefill_chunk, arguments.prompt_cache_bytes)
     with Channel(arguments.socket) as channel:
-        return serve(channel, arguments.model, arguments.prefill_chunk)
+        return serve(channel, arguments.model, options)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="inference.runner", description=__doc__)
     parser.add_argument("--socket", required=True, help="the address the server's PAIR socket is bound to")
     parser.add_argument("--model", required=True, type=Path, help="a folder in mlx format")
-    parser.add_argument("--prefill-chunk", type=int, default=DEFAULT_PREFILL_CHUNK, metavar="TOKENS")
+    parser.add_argument("--prefill-chunk", type=int, default=Options.prefill_chunk, metavar="TOKENS")
+    parser.add_argument("--prompt-cache-bytes", type=int, default=Options.prompt_cache_bytes, metavar="BYTES")
     return parser.parse_args()
 
 

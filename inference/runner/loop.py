@@ -4,18 +4,61 @@ import logging
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 import zmq
 
-from inference.messages import Abort, Add, Command, Event, LoadFailed, Loading, SetDeadline, Stop
+from inference.messages import (
+    Abort,
+    Add,
+    Command,
+    Done,
+    Embed,
+    Event,
+    LoadFailed,
+    Loading,
+    Ready,
+    SetDeadline,
+    Stats,
+    Stop,
+)
 from inference.runner import model_folder
+from inference.runner.options import Options
 
 if TYPE_CHECKING:
-    from inference.runner.text import TextModel
+    from inference.runner.row import Reason  # its file imports mlx
 
 logger = logging.getLogger(__name__)
+
+STATS_SECONDS = 1.0
+
+
+class Model(Protocol):
+    """What the loop asks of a model: TextModel, EmbeddingModel. Nothing of it may take longer than a step."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is a row: the loop goes on stepping."""
+
+    def ready(self) -> Ready: ...
+
+    def add(self, command: Add | Embed) -> list[Event]:
+        """Take a request in, or answer it with Refused."""
+
+    def set_deadline(self, id: str, deadline: float) -> None: ...
+
+    def drop(self, id: str, reason: "Reason", since: float) -> list[Event]:
+        """Take a row out, wherever it is; `since`: when it was to be gone. An unknown id is nothing."""
+
+    def drop_expired(self) -> list[Event]: ...
+
+    def admit(self) -> list[Event]:
+        """Give free places to rows that wait. Sent before the step, which may take long."""
+
+    def step(self) -> list[Event]: ...
+
+    def stats(self) -> Stats: ...
 
 
 class Channel:
@@ -59,10 +102,10 @@ class Channel:
         return commands
 
 
-def serve(channel: Channel, folder: Path, prefill_chunk: int) -> int:
+def serve(channel: Channel, folder: Path, options: Options) -> int:
     """Load the model and answer for it until told to stop. The process's exit code: 0 after Stop."""
     channel.send([Loading(model_folder.weight_bytes(folder))])
-    model = _load(channel, folder, prefill_chunk)
+    model = _load(channel, folder, options)
     if model is None:
         return 1
     try:
@@ -74,14 +117,10 @@ def serve(channel: Channel, folder: Path, prefill_chunk: int) -> int:
     return 0
 
 
-def _load(channel: Channel, folder: Path, prefill_chunk: int) -> "TextModel | None":
+def _load(channel: Channel, folder: Path, options: Options) -> Model | None:
     try:
         model_folder.check(folder)
-        # Here, not above: mlx_lm takes 2 s to import, and what is known before is said before.
-        from inference.runner.loading import load
-        from inference.runner.text import TextModel
-
-        model = TextModel(load(folder), prefill_chunk)
+        model = _model(folder, options)
     except Exception as error:
         logger.exception("cannot load %s", folder)
         channel.send([LoadFailed(str(model_folder.cannot_load(folder, error)))])
@@ -90,8 +129,20 @@ def _load(channel: Channel, folder: Path, prefill_chunk: int) -> "TextModel | No
     return model
 
 
-def _run(channel: Channel, model: "TextModel") -> None:
-    looked = time.monotonic()
+def _model(folder: Path, options: Options) -> Model:
+    # Imported here, not above: mlx_lm takes 2 s to import, and what is known before is said before.
+    if model_folder.kind(folder) == "embedding":
+        from inference.runner.embed import EmbeddingModel
+
+        return EmbeddingModel(folder)
+    from inference.runner.loading import load
+    from inference.runner.text import TextModel
+
+    return TextModel(load(folder), options)
+
+
+def _run(channel: Channel, model: Model) -> None:
+    looked = told = time.monotonic()
     while True:
         if not model.busy:
             channel.wait()
@@ -106,14 +157,21 @@ def _run(channel: Channel, model: "TextModel") -> None:
         events += model.drop_expired()
         # Before the step, which may take long: who waits learns that a row left the queue when it does.
         channel.send(events + model.admit())
-        channel.send(model.step())
+        stepped = model.step()
+        rows_went = any(isinstance(event, Done) for event in events + stepped)
+        if commands or rows_went or looked - told >= STATS_SECONDS:
+            stepped.append(model.stats())
+            told = looked
+        channel.send(stepped)
 
 
-def _apply(model: "TextModel", command: Add | Abort | SetDeadline, *, since: float) -> list[Event]:
+def _apply(model: Model, command: Add | Embed | Abort | SetDeadline, *, since: float) -> list[Event]:
     """`since`: when the socket was last looked at, so the earliest moment the command can have arrived."""
-    if isinstance(command, Add):
-        return model.add(command)
-    if isinstance(command, Abort):
-        return model.drop(command.id, "aborted", since)
-    model.set_deadline(command.id, command.deadline)
+    match command:
+        case Add() | Embed():
+            return model.add(command)
+        case Abort():
+            return model.drop(command.id, "aborted", since)
+        case SetDeadline():
+            model.set_deadline(command.id, command.deadline)
     return []

@@ -2,11 +2,19 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+ENCODERS = ("bert", "xlm-roberta", "modernbert")  # model types that make vectors and no text
 
 
 class CannotLoad(Exception):
     """The folder cannot be served. The message is fit for a client: what is wrong, and what to do."""
+
+
+def kind(folder: Path) -> Literal["text", "embedding"]:
+    """What the model makes. A decoder that was trained to embed says so by sentence-transformers' modules.json."""
+    embeds = (folder / "modules.json").is_file() or _read_config(folder).get("model_type") in ENCODERS
+    return "embedding" if embeds else "text"
 
 
 def weight_bytes(folder: Path) -> int:

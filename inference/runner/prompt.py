@@ -1,16 +1,19 @@
-"""From messages to the tokens of a prompt, or the reason why this model cannot take them."""
+"""From what was asked to the tokens of a prompt, or the reason why this model cannot take it."""
 
 from typing import Any
 
 import jinja2
 
-from inference.messages import Refused
+from inference.messages import Add, ChatPrompt, Refused, TextPrompt, TokenPrompt
+
+Prompt = ChatPrompt | TextPrompt | TokenPrompt
+UNLIMITED_TOKENS = 2**31
 
 
 class Unusable(Exception):
-    """The messages cannot be a prompt. `code` and the message are for the client."""
+    """The request cannot be a prompt. `code` and the message are for the client."""
 
-    def __init__(self, code: str, message: str, param: str | None = "messages") -> None:
+    def __init__(self, code: str, message: str, param: str | None) -> None:
         super().__init__(message)
         self.code = code
         self.param = param
@@ -19,37 +22,66 @@ class Unusable(Exception):
         return Refused(id, self.code, self.param, str(self))
 
 
-def prompt_tokens(tokenizer: Any, messages: list[dict[str, Any]]) -> list[int]:
-    """The chat template's tokens, with the opening of the assistant's turn. Raises Unusable."""
+def prompt_tokens(tokenizer: Any, prompt: Prompt) -> list[int]:
+    """At least one. Raises Unusable, and whatever a chat template raises."""
+    match prompt:
+        case TextPrompt("") | TokenPrompt([]):
+            # Also where the model begins every text with a token: what is refused depends on no model.
+            raise _empty()
+        case ChatPrompt(messages):
+            return _rendered(tokenizer, messages)
+        case TextPrompt(text):
+            return _encoded(tokenizer, text)
+        case TokenPrompt(tokens):
+            return _in_vocabulary(tokenizer, tokens)
+
+
+def prompt_text(tokenizer: Any, prompt: Prompt, tokens: list[int]) -> str:
+    """What an echo says of a prompt: its own text, without the tokens that the model begins every text with."""
+    return prompt.text if isinstance(prompt, TextPrompt) else str(tokenizer.decode(tokens))
+
+
+def room_for(command: Add, prompt: list[int], context_tokens: int | None) -> int:
+    """How many tokens may be made: what is asked for, at most what the context has left. Raises Unusable."""
+    max_tokens = command.sampling.max_tokens
+    if max_tokens is not None and max_tokens < 1:
+        raise Unusable("invalid_value", f"max_tokens must be at least 1, not {max_tokens}.", "max_tokens")
+    most = UNLIMITED_TOKENS if context_tokens is None else context_tokens - len(prompt)
+    if most < 1:
+        param = param_of(command.prompt)
+        verb = "resulted" if param == "messages" else "has resulted"
+        raise Unusable(
+            "context_length_exceeded",
+            f"This model's maximum context length is {context_tokens} tokens. However, your {param} "
+            f"{verb} in {len(prompt)} tokens. Please reduce the length of the {param}.",
+            param,
+        )
+    return most if max_tokens is None else min(most, max_tokens)
+
+
+def param_of(prompt: Prompt) -> str:
+    """The request's field that the prompt came from."""
+    return "messages" if isinstance(prompt, ChatPrompt) else "prompt"
+
+
+def _rendered(tokenizer: Any, messages: list[dict[str, Any]]) -> list[int]:
+    """The chat template's tokens, with the opening of the assistant's turn."""
     if not tokenizer.has_chat_template:
         raise Unusable(
             "no_chat_template",
-            "This model has no chat template, so it cannot take messages. Use an instruction-tuned model.",
+            "This model has no chat template, so it cannot take messages. Use an instruction-tuned model, or "
+            "/v1/completions.",
+            "messages",
         )
     try:
         tokens = tokenizer.apply_chat_template([_as_text(m) for m in messages], add_generation_prompt=True)
     except jinja2.TemplateError as error:
         message = f"The model's chat template refuses these messages: {error}"
-        raise Unusable("invalid_messages", message) from error
+        raise Unusable("invalid_messages", message, "messages") from error
     if not tokens:
-        raise Unusable("invalid_messages", "The model's chat template makes nothing of these messages.")
+        message = "The model's chat template makes nothing of these messages."
+        raise Unusable("invalid_messages", message, "messages")
     return list(tokens)
-
-
-def room_for(prompt: list[int], context_tokens: int | None, max_tokens: int | None) -> int:
-    """How many tokens may be made: what is asked for, at most what the context has left. Raises Unusable."""
-    if max_tokens is not None and max_tokens < 1:
-        raise Unusable("invalid_value", f"max_tokens must be at least 1, not {max_tokens}.", "max_tokens")
-    if context_tokens is None:
-        return 2**31 if max_tokens is None else max_tokens
-    left = context_tokens - len(prompt)
-    if left < 1:
-        raise Unusable(
-            "context_length_exceeded",
-            f"This model's maximum context length is {context_tokens} tokens. However, your messages "
-            f"resulted in {len(prompt)} tokens. Please reduce the length of the messages.",
-        )
-    return left if max_tokens is None else min(left, max_tokens)
 
 
 def _as_text(message: dict[str, Any]) -> dict[str, Any]:
@@ -58,5 +90,26 @@ def _as_text(message: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(content, list):
         return message
     if any(part.get("type") != "text" for part in content):
-        raise Unusable("invalid_messages", "This model takes text only.")
+        raise Unusable("invalid_messages", "This model takes text only.", "messages")
     return {**message, "content": "".join(part["text"] for part in content)}
+
+
+def _encoded(tokenizer: Any, text: str) -> list[int]:
+    """As mlx_lm does it: a text that begins as every text of the model does is not begun twice."""
+    begins = tokenizer.bos_token is not None and text.startswith(tokenizer.bos_token)
+    tokens = list(tokenizer.encode(text, add_special_tokens=not begins))
+    if not tokens:
+        raise _empty()
+    return tokens
+
+
+def _empty() -> Unusable:
+    return Unusable("invalid_value", "prompt must not be empty.", "prompt")
+
+
+def _in_vocabulary(tokenizer: Any, tokens: list[int]) -> list[int]:
+    size = len(tokenizer)
+    if outside := [token for token in tokens if not 0 <= token < size]:
+        message = f"prompt has the token {outside[0]}; this model's tokens are 0 to {size - 1}."
+        raise Unusable("invalid_value", message, "prompt")
+    return tokens

@@ -37,4 +37,4 @@ class Row:
         return (text, True) if stopped else (text + self._stop.flush(), False)
 
     def done(self, reason: Reason, stop_latency: float | None = None) -> Done:
-        return Done(self.id, reason, len(self.prompt), self.completion_tokens, stop_latency)
+        return Done(self.id, reason, len(self.prompt), self.completion_tokens, stop_latency=stop_latency)

@@ -8,16 +8,20 @@ import mlx.core as mx
 from mlx_lm.generate import BatchGenerator
 from mlx_lm.models.cache import make_prompt_cache
 
-from inference.messages import Add, Event, Prefill, Ready, Sampling, Tokens
+from inference.messages import Add, ChatPrompt, Embed, Event, Prefill, Ready, Refused, Sampling, Stats, Tokens
 from inference.runner.loading import Loaded
+from inference.runner.options import Options
 from inference.runner.pace import PrefillPace
-from inference.runner.prompt import Unusable, prompt_tokens, room_for
+from inference.runner.prompt import Unusable, prompt_text, prompt_tokens, room_for
 from inference.runner.row import Reason, Row
 from inference.runner.sampling import sampler_for
 from inference.runner.serial import SerialGenerator
 
 MAX_ROWS = 32  # decoded together; the others wait
 MAX_PREFILL_ROWS = 8
+DOES_NOT_EMBED = (
+    "This model generates text and makes no embeddings. Ask /v1/embeddings for an embedding model."
+)
 CANNOT_RENDER = "The model's chat template cannot render these messages."
 
 logger = logging.getLogger(__name__)
@@ -26,10 +30,10 @@ logger = logging.getLogger(__name__)
 class TextModel:
     """Continuous batching by mlx_lm's BatchGenerator. Rows beyond its size wait here in their order."""
 
-    def __init__(self, loaded: Loaded, prefill_chunk: int) -> None:
+    def __init__(self, loaded: Loaded, options: Options) -> None:
         self._tokenizer = loaded.tokenizer
         self._context_tokens = loaded.context_tokens
-        self._pace = PrefillPace(prefill_chunk)
+        self._pace = PrefillPace(options.prefill_chunk)
         stop_tokens = [[token] for token in loaded.tokenizer.eos_token_ids]
         batching = _can_batch(loaded.model)
         if not batching:
@@ -53,21 +57,37 @@ class TextModel:
     def ready(self) -> Ready:
         return Ready("text", self._context_tokens, mx.get_active_memory())
 
-    def add(self, command: Add) -> list[Event]:
+    def stats(self) -> Stats:
+        prefilling = self._prefilling()
+        return Stats(
+            memory_bytes=mx.get_active_memory(),
+            prompt_cache_bytes=0,
+            decoding=len(self._in_generator) - prefilling,
+            prefilling=prefilling,
+            queued=len(self._rows) - len(self._in_generator),
+        )
+
+    def add(self, command: Add | Embed) -> list[Event]:
         """Take a request in. Whatever is wrong with it is answered, and concerns no other row."""
+        if isinstance(command, Embed):
+            return [Refused(command.id, "model_does_not_embed", "model", DOES_NOT_EMBED)]
         if command.id in self._rows:
             logger.error("%s: skipped, a row of this id is at work", command.id)
             return []
         try:
-            prompt = prompt_tokens(self._tokenizer, command.prompt.messages)
-            max_tokens = room_for(prompt, self._context_tokens, command.sampling.max_tokens)
+            prompt = prompt_tokens(self._tokenizer, command.prompt)
+            max_tokens = room_for(command, prompt, self._context_tokens)
             self._rows[command.id] = Row(command, prompt, max_tokens, self._tokenizer.detokenizer)
         except Unusable as error:
             return [error.refused(command.id)]
         except Exception:
             logger.exception("%s: the request cannot be prepared", command.id)
-            return [Unusable("invalid_messages", CANNOT_RENDER).refused(command.id)]
-        return []
+            return [_cannot_prepare(command).refused(command.id)]
+        return (
+            [Tokens(command.id, prompt_text(self._tokenizer, command.prompt, prompt), 0)]
+            if command.echo
+            else []
+        )
 
     def set_deadline(self, id: str, deadline: float) -> None:
         if row := self._rows.get(id):
@@ -158,6 +178,12 @@ class TextModel:
             del self._in_generator[row.uid]
         if not self._in_generator:
             mx.clear_cache()
+
+
+def _cannot_prepare(command: Add) -> Unusable:
+    if isinstance(command.prompt, ChatPrompt):
+        return Unusable("invalid_messages", CANNOT_RENDER, "messages")
+    return Unusable("invalid_value", "The model's tokenizer cannot take this prompt.", "prompt")
 
 
 def _can_batch(model: Any) -> bool:

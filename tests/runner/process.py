@@ -12,12 +12,28 @@ from pathlib import Path
 import msgspec
 import zmq
 
-from inference.messages import Abort, Add, Command, Done, Event, Prefill, Ready, Refused, Sampling, Tokens
+from inference.messages import (
+    Abort,
+    Add,
+    ChatPrompt,
+    Command,
+    Done,
+    Event,
+    Prefill,
+    Ready,
+    Refused,
+    Sampling,
+    Stats,
+    TextPrompt,
+    TokenPrompt,
+    Tokens,
+)
 
 PROJECT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 60.0  # for a loaded machine; nothing waits for it to pass
 GREEDY = Sampling(temperature=0, max_tokens=20)
 NEVER = 1e12
+Prompt = ChatPrompt | TextPrompt | TokenPrompt
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Event])
@@ -47,19 +63,20 @@ class Runner:
     def __init__(self, process: subprocess.Popen[bytes], socket: "zmq.Socket[bytes]") -> None:
         self.process = process
         self.answers: dict[str, Answer] = {}
+        self.stats: list[Stats] = []
         self._socket = socket
         self._ids = 0
 
     def add(self, text: str = "hello there", sampling: Sampling = GREEDY, deadline: float = NEVER) -> str:
-        return self.add_messages([{"role": "user", "content": text}], sampling, deadline)
+        return self.add_prompt(ChatPrompt([{"role": "user", "content": text}]), sampling, deadline)
 
-    def add_messages(
-        self, messages: list[dict[str, object]], sampling: Sampling = GREEDY, deadline: float = NEVER
+    def add_prompt(
+        self, prompt: Prompt, sampling: Sampling = GREEDY, deadline: float = NEVER, *, echo: bool = False
     ) -> str:
         self._ids += 1
         id = f"row-{self._ids}"
         self.answers[id] = Answer()
-        self.send(Add(id, deadline, messages, sampling))
+        self.send(Add(id, deadline, prompt, sampling, echo))
         return id
 
     def send(self, command: Command) -> None:
@@ -106,6 +123,8 @@ class Runner:
                 self.answers[event.id].tokens += event.count
             case Prefill():
                 self.answers[event.id].prefills.append(event)
+            case Stats():
+                self.stats.append(event)
             case Done() | Refused():
                 assert self.answers[event.id].end is None, "answered twice"
                 self.answers[event.id].end = event

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.messages import Sampling
+from inference.messages import ChatPrompt, Sampling
 from tests.runner.process import Runner, ready
 from tests.tiny_model import make_tiny_model
 
@@ -14,7 +14,7 @@ def test_the_template_s_own_refusal_reaches_the_client(runner: Runner) -> None:
         {"role": "user", "content": "a"},
         {"role": "system", "content": "b"},
     ]
-    refused = runner.wait(runner.add_messages(messages)).refused
+    refused = runner.wait(runner.add_prompt(ChatPrompt(messages))).refused
     assert (refused.code, refused.param) == ("invalid_messages", "messages")
     assert "The system message must come first." in refused.message
 
@@ -30,14 +30,14 @@ def test_the_template_s_own_refusal_reaches_the_client(runner: Runner) -> None:
     ],
 )
 def test_messages_that_cannot_be_rendered(runner: Runner, messages: list[dict[str, object]]) -> None:
-    refused = runner.wait(runner.add_messages(messages)).refused
+    refused = runner.wait(runner.add_prompt(ChatPrompt(messages))).refused
     assert (refused.code, refused.param) == ("invalid_messages", "messages")
     assert "Traceback" not in refused.message
 
 
 def test_content_in_parts_is_joined(runner: Runner) -> None:
     parts = [{"type": "text", "text": "hello "}, {"type": "text", "text": "there"}]
-    row = runner.add_messages([{"role": "user", "content": parts}])
+    row = runner.add_prompt(ChatPrompt([{"role": "user", "content": parts}]))
     assert runner.wait(row).text == runner.ask("hello there").text
 
 
