@@ -59,6 +59,14 @@ def room_for(command: Add, prompt: list[int], context_tokens: int | None) -> int
     return most if max_tokens is None else min(most, max_tokens)
 
 
+def cannot_prepare(prompt: Prompt) -> Unusable:
+    """For what a template or a tokenizer raised that is not fit for a client."""
+    if isinstance(prompt, ChatPrompt):
+        message = "The model's chat template cannot render these messages."
+        return Unusable("invalid_messages", message, "messages")
+    return Unusable("invalid_value", "The model's tokenizer cannot take this prompt.", "prompt")
+
+
 def param_of(prompt: Prompt) -> str:
     """The request's field that the prompt came from."""
     return "messages" if isinstance(prompt, ChatPrompt) else "prompt"

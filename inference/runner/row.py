@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from inference.messages import Add, Done
+from inference.messages import Add, Done, Prefill
 from inference.runner.sampling import Sampler, sampler_for
 from inference.runner.stop_strings import StopStrings
 
@@ -19,7 +19,8 @@ class Row:
         self.max_tokens = max_tokens
         self.sampler: Sampler = sampler_for(command.sampling)
         self.uid: int | None = None  # the generator's; None while it waits for a place
-        self.prompt_done = 0
+        self.prompt_done = 0  # of the prompt's tokens, with those that were cached
+        self.cached_tokens = 0
         self.decoding = False
         self.completion_tokens = 0
         self._detokenizer = detokenizer
@@ -36,5 +37,10 @@ class Row:
         text, stopped = self._stop.feed(self._detokenizer.last_segment)
         return (text, True) if stopped else (text + self._stop.flush(), False)
 
+    def prefill(self) -> Prefill:
+        return Prefill(self.id, self.prompt_done, len(self.prompt), self.cached_tokens)
+
     def done(self, reason: Reason, stop_latency: float | None = None) -> Done:
-        return Done(self.id, reason, len(self.prompt), self.completion_tokens, stop_latency=stop_latency)
+        return Done(
+            self.id, reason, len(self.prompt), self.completion_tokens, self.cached_tokens, stop_latency
+        )

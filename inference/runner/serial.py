@@ -1,5 +1,6 @@
 """For models whose caches cannot be merged: BatchGenerator's interface, one row at a time."""
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ import mlx.core as mx
 from mlx_lm.generate import generate_step
 from mlx_lm.models.cache import make_prompt_cache
 
+from inference.runner.prompt_cache import LayerCaches
 from inference.runner.sampling import Sampler
 
 
@@ -15,6 +17,7 @@ from inference.runner.sampling import Sampler
 class Prompted:
     uid: int
     progress: tuple[int, int]
+    end_of_segment: bool
     end_of_prompt: bool
 
 
@@ -23,6 +26,8 @@ class Generated:
     uid: int
     token: int
     finish_reason: str | None
+    prompt_cache: LayerCaches | None = None
+    all_tokens: list[int] | None = None
 
 
 @dataclass
@@ -31,7 +36,8 @@ class _Work:
     prompt: list[int]
     max_tokens: int
     sampler: Sampler
-    cache: Any
+    caches: LayerCaches
+    known: list[int]  # the tokens that the caches hold
     prompt_done: int = 0
     made: int = 0
     tokens: Iterator[Any] | None = None
@@ -47,15 +53,33 @@ class SerialGenerator:
         self._uid = 0
         self._work: _Work | None = None
 
-    def insert(self, prompts: list[list[int]], max_tokens: list[int], samplers: list[Sampler]) -> list[int]:
-        [prompt], [limit], [sampler] = prompts, max_tokens, samplers
+    def insert(
+        self,
+        prompts: list[list[int]],
+        max_tokens: list[int],
+        caches: list[LayerCaches | None],
+        all_tokens: list[list[int]],
+        samplers: list[Sampler],
+    ) -> list[int]:
+        [prompt], [limit], [cache], [known], [sampler] = prompts, max_tokens, caches, all_tokens, samplers
         self._uid += 1
-        self._work = _Work(self._uid, prompt, limit, sampler, make_prompt_cache(self._model))
+        cache = make_prompt_cache(self._model) if cache is None else cache
+        self._work = _Work(self._uid, prompt, limit, sampler, cache, known)
         return [self._uid]
 
-    def remove(self, uids: list[int]) -> None:
+    def extract_cache(self, uids: list[int]) -> dict[int, tuple[LayerCaches, list[int]]]:
+        work = self._work
+        if work is None or work.uid not in uids:
+            return {}
+        return {work.uid: (copy.deepcopy(work.caches), list(work.known))}
+
+    def remove(
+        self, uids: list[int], return_prompt_caches: bool = False
+    ) -> dict[int, tuple[LayerCaches, list[int]]]:
+        caches = self.extract_cache(uids) if return_prompt_caches else {}
         if self._work is not None and self._work.uid in uids:
             self._work = None
+        return caches
 
     def next(self) -> tuple[list[Prompted], list[Generated]]:
         work = self._work
@@ -70,26 +94,31 @@ class SerialGenerator:
         chunk = work.prompt[work.prompt_done : min(total - 1, work.prompt_done + self.prefill_step_size)]
         if chunk:
             # With max_tokens 0 it computes the chunk into the cache and yields nothing.
-            for _ in generate_step(mx.array(chunk), self._model, max_tokens=0, prompt_cache=work.cache):
+            for _ in generate_step(mx.array(chunk), self._model, max_tokens=0, prompt_cache=work.caches):
                 pass
             work.prompt_done += len(chunk)
-        if work.prompt_done < total - 1:
-            return Prompted(work.uid, (work.prompt_done, total), end_of_prompt=False)
+            work.known += chunk
+            at_last = work.prompt_done == total - 1
+            return Prompted(work.uid, (work.prompt_done, total), end_of_segment=at_last, end_of_prompt=False)
         work.tokens = generate_step(
             mx.array(work.prompt[-1:]),
             self._model,
             max_tokens=work.max_tokens,
             sampler=work.sampler,
-            prompt_cache=work.cache,
+            prompt_cache=work.caches,
         )
-        return Prompted(work.uid, (total, total), end_of_prompt=True)
+        return Prompted(work.uid, (total, total), end_of_segment=True, end_of_prompt=True)
 
     def _decode(self, work: _Work, tokens: Iterator[Any]) -> Generated:
         token, _ = next(tokens)
+        # It computes one token ahead: the caches hold the one that it gives.
+        work.known += work.prompt[-1:] if work.made == 0 else []
+        work.known.append(token)
         work.made += 1
         reason = "length" if work.made >= work.max_tokens else None
         if token in self._stop_tokens:
             reason = "stop"
-        if reason is not None:
-            self._work = None
-        return Generated(work.uid, token, reason)
+        if reason is None:
+            return Generated(work.uid, token, None)
+        self._work = None
+        return Generated(work.uid, token, reason, work.caches, work.known)

@@ -6,13 +6,14 @@ from typing import Any
 
 import mlx.core as mx
 from mlx_lm.generate import BatchGenerator
-from mlx_lm.models.cache import make_prompt_cache
+from mlx_lm.models.cache import can_trim_prompt_cache, make_prompt_cache
 
-from inference.messages import Add, ChatPrompt, Embed, Event, Prefill, Ready, Refused, Sampling, Stats, Tokens
+from inference.messages import Add, Embed, Event, Ready, Refused, Sampling, Stats, Tokens
 from inference.runner.loading import Loaded
 from inference.runner.options import Options
 from inference.runner.pace import PrefillPace
-from inference.runner.prompt import Unusable, prompt_text, prompt_tokens, room_for
+from inference.runner.prompt import Unusable, cannot_prepare, prompt_text, prompt_tokens, room_for
+from inference.runner.prompt_cache import PromptCache
 from inference.runner.row import Reason, Row
 from inference.runner.sampling import sampler_for
 from inference.runner.serial import SerialGenerator
@@ -22,7 +23,6 @@ MAX_PREFILL_ROWS = 8
 DOES_NOT_EMBED = (
     "This model generates text and makes no embeddings. Ask /v1/embeddings for an embedding model."
 )
-CANNOT_RENDER = "The model's chat template cannot render these messages."
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ class TextModel:
         self._tokenizer = loaded.tokenizer
         self._context_tokens = loaded.context_tokens
         self._pace = PrefillPace(options.prefill_chunk)
+        self._prompt_cache = PromptCache(options.prompt_cache_bytes)
         stop_tokens = [[token] for token in loaded.tokenizer.eos_token_ids]
         batching = _can_batch(loaded.model)
         if not batching:
@@ -61,7 +62,7 @@ class TextModel:
         prefilling = self._prefilling()
         return Stats(
             memory_bytes=mx.get_active_memory(),
-            prompt_cache_bytes=0,
+            prompt_cache_bytes=self._prompt_cache.nbytes,
             decoding=len(self._in_generator) - prefilling,
             prefilling=prefilling,
             queued=len(self._rows) - len(self._in_generator),
@@ -77,17 +78,14 @@ class TextModel:
         try:
             prompt = prompt_tokens(self._tokenizer, command.prompt)
             max_tokens = room_for(command, prompt, self._context_tokens)
+            echo = prompt_text(self._tokenizer, command.prompt, prompt) if command.echo else ""
             self._rows[command.id] = Row(command, prompt, max_tokens, self._tokenizer.detokenizer)
         except Unusable as error:
             return [error.refused(command.id)]
         except Exception:
             logger.exception("%s: the request cannot be prepared", command.id)
-            return [_cannot_prepare(command).refused(command.id)]
-        return (
-            [Tokens(command.id, prompt_text(self._tokenizer, command.prompt, prompt), 0)]
-            if command.echo
-            else []
-        )
+            return [cannot_prepare(command.prompt).refused(command.id)]
+        return [Tokens(command.id, echo, 0)] if echo else []
 
     def set_deadline(self, id: str, deadline: float) -> None:
         if row := self._rows.get(id):
@@ -99,19 +97,13 @@ class TextModel:
         `since`: when it was to be gone, in `time.monotonic()`.
         """
         row = self._rows.get(id)
-        if row is None:
-            return []
-        if row.uid is not None:
-            self._generator.remove([row.uid])
-        text, _ = row.tail()
-        self._forget(row)
-        events: list[Event] = [Tokens(id, text, 0)] if text else []
-        return [*events, row.done(reason, stop_latency=time.monotonic() - since)]
+        return self._drop([(row, since)], reason) if row is not None else []
 
     def drop_expired(self) -> list[Event]:
         now = time.monotonic()
-        expired = [row for row in self._rows.values() if row.deadline <= now]
-        return [event for row in expired for event in self.drop(row.id, "deadline", row.deadline)]
+        return self._drop(
+            [(row, row.deadline) for row in self._rows.values() if row.deadline <= now], "deadline"
+        )
 
     def admit(self) -> list[Event]:
         """Give free places to those who wait."""
@@ -119,9 +111,17 @@ class TextModel:
         places = min(self._max_rows - len(self._in_generator), MAX_PREFILL_ROWS - prefilling)
         waiting = [row for row in self._rows.values() if row.uid is None][: max(places, 0)]
         for row in waiting:
-            [row.uid] = self._generator.insert([row.prompt], [row.max_tokens], samplers=[row.sampler])
+            caches, row.cached_tokens = self._prompt_cache.fetch(row.prompt)
+            row.prompt_done = row.cached_tokens
+            [row.uid] = self._generator.insert(
+                [row.prompt[row.prompt_done :]],
+                [row.max_tokens],
+                caches=[caches],
+                all_tokens=[row.prompt[: row.prompt_done]],
+                samplers=[row.sampler],
+            )
             self._in_generator[row.uid] = row
-        return [Prefill(row.id, 0, len(row.prompt)) for row in waiting]
+        return [row.prefill() for row in waiting]
 
     def step(self) -> list[Event]:
         """One token for each row that decodes, one chunk of prompt for those that do not yet."""
@@ -138,11 +138,14 @@ class TextModel:
         for response in prompts:
             row = self._in_generator[response.uid]
             row.decoding = response.end_of_prompt
-            done_tokens, prompt_tokens = response.progress
+            done_tokens = row.cached_tokens + response.progress[0]
             computed += done_tokens - row.prompt_done
             row.prompt_done = done_tokens
-            events.append(Prefill(row.id, done_tokens, prompt_tokens))
+            events.append(row.prefill())
         self._pace.learn(computed, time.monotonic() - started)
+        self._keep_what_cannot_be_trimmed(
+            [r.uid for r in prompts if r.end_of_segment and not r.end_of_prompt]
+        )
         return events
 
     def _advance(self, response: Any) -> list[Event]:
@@ -150,11 +153,13 @@ class TextModel:
         row.completion_tokens += 1
         reason: Reason | None = response.finish_reason
         text, stopped = ("", False) if reason == "stop" else row.take(response.token)
-        if reason is not None and not stopped:
-            tail, stopped = row.tail()
-            text += tail
-        if stopped and reason is None:
-            self._generator.remove([row.uid])
+        if reason is not None:
+            self._prompt_cache.keep(response.all_tokens, response.prompt_cache)
+            if not stopped:
+                tail, stopped = row.tail()
+                text += tail
+        elif stopped:
+            self._remove([row])
         if stopped:
             reason = "stop"
         tokens = Tokens(row.id, text, 1)
@@ -163,9 +168,41 @@ class TextModel:
         self._forget(row)
         return [tokens, row.done(reason)]
 
+    def _drop(self, rows: list[tuple[Row, float]], reason: Reason) -> list[Event]:
+        """All at once: each removal makes the rows that stay a new batch."""
+        self._remove([row for row, _ in rows])
+        gone = time.monotonic()
+        events: list[Event] = []
+        for row, since in rows:
+            text, _ = row.tail()
+            self._forget(row)
+            events += [Tokens(row.id, text, 0)] if text else []
+            events.append(row.done(reason, stop_latency=gone - since))
+        return events
+
+    def _remove(self, rows: list[Row]) -> None:
+        """Out of the generator; what was computed for them is kept. A row that was only just inserted has nothing."""
+        begun = [row.uid for row in rows if row.uid is not None and row.prompt_done > row.cached_tokens]
+        kept = self._generator.remove(begun, return_prompt_caches=self._prompt_cache.most_bytes > 0)
+        self._generator.remove([row.uid for row in rows if row.uid is not None and row.uid not in begun])
+        for caches, tokens in kept.values():
+            self._prompt_cache.keep(tokens, caches)
+
+    def _keep_what_cannot_be_trimmed(self, uids: list[int]) -> None:
+        """At the prompt's last token but one, where the same prompt begins to decode when it comes again.
+
+        A cache that can be trimmed is kept when the row ends, and cut back to any place.
+        """
+        if not uids or self._prompt_cache.most_bytes == 0:
+            return
+        for caches, tokens in self._generator.extract_cache(uids).values():
+            if not can_trim_prompt_cache(caches):
+                self._prompt_cache.keep(tokens, caches)
+
     def _warm_up(self) -> None:
         """Have the kernels compiled before Ready: the first request would wait a second for them."""
-        self._generator.insert([[0, 0]], [1], samplers=[sampler_for(Sampling(top_p=0.5))])
+        sampler = sampler_for(Sampling(top_p=0.5))
+        self._generator.insert([[0, 0]], [1], caches=[None], all_tokens=[[]], samplers=[sampler])
         while not self._generator.next()[1]:
             pass
 
@@ -178,12 +215,6 @@ class TextModel:
             del self._in_generator[row.uid]
         if not self._in_generator:
             mx.clear_cache()
-
-
-def _cannot_prepare(command: Add) -> Unusable:
-    if isinstance(command.prompt, ChatPrompt):
-        return Unusable("invalid_messages", CANNOT_RENDER, "messages")
-    return Unusable("invalid_value", "The model's tokenizer cannot take this prompt.", "prompt")
 
 
 def _can_batch(model: Any) -> bool:

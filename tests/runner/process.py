@@ -1,6 +1,7 @@
 """A real runner process, and this test as its server."""
 
 import contextlib
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -33,10 +34,17 @@ PROJECT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 60.0  # for a loaded machine; nothing waits for it to pass
 GREEDY = Sampling(temperature=0, max_tokens=20)
 NEVER = 1e12
+
+_numbers = itertools.count(1)
 Prompt = ChatPrompt | TextPrompt | TokenPrompt
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Event])
+
+
+def long_prompt() -> str:
+    """3,000 tokens, of which nothing is in the prompt cache but the template's beginning."""
+    return f"{next(_numbers)} bananas? " * 500
 
 
 @dataclass

@@ -5,10 +5,9 @@ import time
 import pytest
 
 from inference.messages import Abort, Prefill, Sampling, SetDeadline
-from tests.runner.process import NEVER, Runner
+from tests.runner.process import NEVER, Runner, long_prompt
 
 ENDLESS = Sampling(temperature=0, max_tokens=None)
-LONG_PROMPT = "bananas? " * 600
 
 
 def decoding(runner: Runner) -> str:
@@ -25,7 +24,7 @@ def test_an_abort_while_decoding(runner: Runner) -> None:
 
 
 def test_an_abort_while_prefilling(runner: Runner) -> None:
-    row = runner.add(LONG_PROMPT)
+    row = runner.add(long_prompt())
     runner.until(lambda: runner.answers[row].prefills)
     done = runner.abort(row)
     assert (done.reason, done.completion_tokens) == ("aborted", 0)
@@ -55,7 +54,7 @@ def test_an_abort_of_an_unknown_or_ended_row_is_nothing(runner: Runner) -> None:
     assert runner.ask().done.reason == "length"
 
 
-@pytest.mark.parametrize("prompt", ["hello", LONG_PROMPT])
+@pytest.mark.parametrize("prompt", ["hello", long_prompt()])
 def test_a_deadline_ends_a_row_in_time(runner: Runner, prompt: str) -> None:
     deadline = time.monotonic() + 0.2
     answer = runner.ask(prompt, ENDLESS, deadline)
@@ -112,13 +111,15 @@ def test_the_next_row_starts_as_fast_as_before(runner: Runner) -> None:
 
     before = min(seconds_to_first_token() for _ in range(3))
     for _ in range(8):
-        runner.add(LONG_PROMPT, ENDLESS, time.monotonic() + 0.3)
+        runner.add(long_prompt(), ENDLESS, time.monotonic() + 0.3)
     runner.until(lambda: all(answer.end for answer in runner.answers.values()))
     assert min(seconds_to_first_token() for _ in range(3)) < 2 * before + 0.1
 
 
 def test_the_first_prefill_comes_when_the_row_leaves_the_queue(runner: Runner) -> None:
-    row = runner.add(LONG_PROMPT)
+    row = runner.add(long_prompt())
     runner.until(lambda: runner.answers[row].prefills)
-    assert runner.answers[row].prefills[0] == Prefill(row, 0, runner.answers[row].prefills[0].prompt_tokens)
+    first = runner.answers[row].prefills[0]
+    assert first == Prefill(row, first.cached_tokens, first.prompt_tokens, first.cached_tokens)
+    assert first.cached_tokens < 20
     runner.abort(row)

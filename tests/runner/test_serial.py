@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from inference.messages import Sampling
-from tests.runner.process import Runner, ready
+from tests.runner.process import Runner, long_prompt, ready
 
-LONG_PROMPT = "bananas? " * 600
 ENDLESS = Sampling(temperature=0)
 
 
@@ -34,7 +33,7 @@ def test_the_others_wait(serial: Runner) -> None:
 
 
 def test_rows_are_dropped_while_they_wait_prefill_and_decode(serial: Runner) -> None:
-    prefilling, waiting = serial.add(LONG_PROMPT), serial.add()
+    prefilling, waiting = serial.add(long_prompt()), serial.add()
     serial.until(lambda: serial.answers[prefilling].prefills)
     assert serial.abort(waiting).reason == "aborted"
     assert serial.abort(prefilling).completion_tokens == 0
