@@ -1,12 +1,14 @@
-"""One request to /v1, from its arrival to its end: the object that travels through everything."""
+"""One request to a model, from its arrival to its end: the object that travels through everything."""
 
 import secrets
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from inference.deadline import Deadline
-from inference.errors import DeadlineExceeded
+from inference.errors import ApiError, DeadlineExceeded
+from inference.inbox import Inbox
 from settings_app.endpoints import Endpoint
 
 
@@ -18,41 +20,95 @@ class Phase(StrEnum):
 
 
 @dataclass
+class Outcome:
+    """How a request ended. `status` is one of RequestLog.Status; `http_status` None: the client never saw one."""
+
+    status: str
+    http_status: int | None
+    finish_reason: str = ""
+    error_code: str = ""
+
+
+@dataclass
 class Call:
-    """`arrived` and `entered` are seconds of `time.monotonic()`; `spent` is seconds by phase."""
+    """`arrived` and `entered` are seconds of `time.monotonic()`; `spent` and `first_token` are seconds."""
 
     id: str
     endpoint: Endpoint
     model: str
     deadline: Deadline
     arrived: float
-    created: int = field(default_factory=lambda: int(time.time()))
+    streamed: bool = False
+    key_name: str = ""
+    client_retries: int = 0
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    inbox: Inbox = field(default_factory=Inbox)
     phase: Phase = Phase.QUEUE
     entered: float = field(init=False)
     spent: dict[Phase, float] = field(default_factory=lambda: dict.fromkeys(Phase, 0.0))
-    prompt_tokens: int = 0
+    first_token: float | None = None
     completion_tokens: int = 0
+    finish_reason: str = ""
+    takes_partial: bool = False  # what there is at the deadline is an answer
+    answering: bool = False  # the status line is out
+    outcome: Outcome | None = None
+    row_ids: list[str] = field(default_factory=list)
+    progress: dict[str, tuple[int, int]] = field(
+        default_factory=dict
+    )  # by row: prompt tokens, of them cached
+    stopping: int = 0  # rows that were told to go and are not known to be gone
+    stop_latency: float | None = None
 
     def __post_init__(self) -> None:
         self.entered = self.arrived
+
+    @property
+    def prompt_tokens(self) -> int:
+        return sum(prompt for prompt, _ in self.progress.values())
+
+    @property
+    def cached_tokens(self) -> int:
+        return sum(cached for _, cached in self.progress.values())
+
+    @property
+    def created(self) -> int:
+        """Unix time, as OpenAI's answers carry it."""
+        return int(self.at.timestamp())
 
     def enter(self, phase: Phase) -> None:
         now = time.monotonic()
         self.spent[self.phase] += now - self.entered
         self.phase, self.entered = phase, now
+        if phase is Phase.DECODE and self.first_token is None:
+            self.first_token = now - self.arrived
 
-    def usage(self) -> dict[str, int]:
+    def end(self, outcome: Outcome) -> None:
+        """The first outcome counts: what a client does after its answer changes nothing."""
+        if self.outcome is None:
+            self.enter(self.phase)
+            self.outcome = outcome
+
+    def failed(self, error: ApiError) -> None:
+        seen = 200 if self.answering or self.is_partial(error) else error.status
+        self.end(Outcome(error.log_status, seen, error_code=error.code or ""))
+
+    def is_partial(self, error: ApiError) -> bool:
+        """Whether the client gets what there is instead of this error."""
+        return self.takes_partial and self.completion_tokens > 0 and isinstance(error, DeadlineExceeded)
+
+    def usage(self) -> dict[str, object]:
         return {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
             "total_tokens": self.prompt_tokens + self.completion_tokens,
+            "prompt_tokens_details": {"cached_tokens": self.cached_tokens},
         }
 
     def deadline_exceeded(self) -> DeadlineExceeded:
         """The error that says where the time went."""
         self.enter(self.phase)
         elapsed = {phase.value: round(seconds, 3) for phase, seconds in self.spent.items()}
-        where = ", ".join(f"{phase} {seconds:.3g} s" for phase, seconds in elapsed.items())
+        where = ", ".join(f"{phase} {seconds:g} s" for phase, seconds in elapsed.items())
         return DeadlineExceeded(
             f"Request exceeded the {self.deadline.seconds:g} s deadline for {self.endpoint.path} "
             f"during {self.phase} ({where}).",

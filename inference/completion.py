@@ -1,73 +1,121 @@
-"""The story of a generation: find the runner, send the row, pass on what comes, within the deadline."""
+"""The story of a request to a model: find the runner, send the rows, pass on what comes, within the deadline."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
-from inference.call import Call, Phase
+import msgspec
+
+from inference import running
+from inference.call import Call, Outcome, Phase
 from inference.deadline import DeadlinePassed, bounded
-from inference.errors import InvalidRequest
-from inference.messages import Add, Done, Event, Prefill, Refused, Tokens
+from inference.errors import ApiError, Draining, InternalError, InvalidRequest, QueueFull
+from inference.local import Runner
+from inference.messages import Add, Done, Embed, Event, Prefill, Ready, Refused, Tokens
 from inference.pool import pool
+from inference.request_log import request_log
+from settings_app.snapshot import Model, Serving
+
+OUR_FAULT = "The server failed on this request; its log has the reason under the request id."
+BATCH_ROWS = 32  # that a runner decodes together
+Rows = Sequence[Add | Embed]
 
 
-@dataclass(frozen=True)
-class Text:
-    text: str
+def run(call: Call, model: Model, rows: Rows, serving: Serving) -> AsyncGenerator[list[Event], None]:
+    """What the runner says of the rows, up to the last `Done`. Raises ApiError.
+
+    However it ends (done, deadline, failure, or closed because the client left), the rows that are left are dropped
+    and the request goes into the log.
+    """
+    call.row_ids = [row.id for row in rows]
+    return _run(call, model, rows, serving)
 
 
-@dataclass(frozen=True)
-class End:
-    finish_reason: Literal["stop", "length"]
-
-
-async def generate(call: Call, folder: Path, add: Add) -> AsyncGenerator[Text | End, None]:
-    """Text as it is made, then one `End`. Raises ApiError; the row is dropped whenever this is closed."""
+async def _run(call: Call, model: Model, rows: Rows, serving: Serving) -> AsyncGenerator[list[Event], None]:
+    running.begin(call)
     try:
-        async with aclosing(bounded(_events(call, folder, add), call.deadline)) as batches:
+        async with aclosing(bounded(_events(call, model, rows, serving), call.deadline)) as batches:
             async for events in batches:
-                if text := "".join(_note(call, event) for event in events):
-                    yield Text(text)
-                if isinstance(last := events[-1], Done):
-                    yield _end(last)
+                for event in events:
+                    _note(call, event)
+                if events:
+                    yield events
+        call.end(Outcome("ok", 200, finish_reason=call.finish_reason))
     except DeadlinePassed:
-        raise call.deadline_exceeded() from None
+        error = call.deadline_exceeded()
+        call.failed(error)
+        raise error from None
+    except ApiError as error:
+        call.failed(error)
+        raise
+    except (GeneratorExit, asyncio.CancelledError):
+        call.end(Outcome("client_closed", 200 if call.answering else None))
+        raise
+    except Exception:
+        call.failed(InternalError(OUR_FAULT))
+        raise
+    finally:
+        running.end(call)
+        request_log.ended(call)
 
 
-async def _events(call: Call, folder: Path, add: Add) -> AsyncGenerator[Sequence[Event], None]:
-    runner = await pool.runner(call.model, folder)
-    if not runner.ready.done():
-        call.enter(Phase.LOAD)
-        await runner.wait_ready()
+async def _events(
+    call: Call, model: Model, rows: Rows, serving: Serving
+) -> AsyncGenerator[list[Event], None]:
+    """Also yields nothing, when the deadline has moved: whoever bounds it looks at the new one."""
+    if running.is_draining():
+        raise Draining
+    runner = await pool.runner(model)
+    _check_queue(runner, serving.max_queued)
+    left: set[str] = set()
+    try:
+        runner.wait(call.inbox)
+        if runner.ready is None:
+            call.enter(Phase.LOAD)
+        while not any(isinstance(event, Ready) for event in await call.inbox.take()):
+            yield []
         call.enter(Phase.QUEUE)
-    async with aclosing(runner.generate(add)) as batches:
-        async for events in batches:
+        for row in rows:
+            runner.add(msgspec.structs.replace(row, deadline=call.deadline.at), call.inbox)
+            left.add(row.id)
+        while left:
+            events = await call.inbox.take()
+            left -= {event.id for event in events if isinstance(event, Done | Refused)}
             yield events
+    finally:
+        runner.leave(call.inbox)
+        for row_id in left:
+            request_log.stopping(call)
+            runner.drop(
+                row_id, serving.stuck_grace_seconds, lambda seconds: request_log.stopped(call, seconds)
+            )
 
 
-def _note(call: Call, event: Event) -> str:
-    """Keeps count of what `event` says; returns its text."""
+def _check_queue(runner: Runner, max_queued: int) -> None:
+    if runner.queued >= max_queued:
+        raise QueueFull(
+            f"{runner.queued} requests wait for {runner.name} already. Try again later.",
+            retry_after=max(1.0, runner.seconds_per_row * runner.queued / BATCH_ROWS),
+        )
+
+
+def _note(call: Call, event: Event) -> None:
+    """Keeps count of what `event` says. Raises what it says went wrong."""
     match event:
         case Prefill():
             if call.phase is Phase.QUEUE:
                 call.enter(Phase.PREFILL)
-            call.prompt_tokens = event.prompt_tokens
+            call.progress[event.id] = (event.prompt_tokens, event.cached_tokens)
         case Tokens():
-            if call.phase is not Phase.DECODE:
+            if call.phase is not Phase.DECODE and event.count:
                 call.enter(Phase.DECODE)
             call.completion_tokens += event.count
-            return event.text
         case Done():
-            call.prompt_tokens = event.prompt_tokens
-            call.completion_tokens = event.completion_tokens
+            call.progress[event.id] = (event.prompt_tokens, event.cached_tokens)
+            if event.stop_latency is not None:
+                call.stop_latency = max(call.stop_latency or 0.0, event.stop_latency)
+            if event.reason not in ("stop", "length"):
+                raise DeadlinePassed
+            call.finish_reason = event.reason
         case Refused():
             raise InvalidRequest(event.message, code=event.code, param=event.param)
-    return ""
-
-
-def _end(done: Done) -> End:
-    if done.reason == "stop" or done.reason == "length":
-        return End(done.reason)
-    raise DeadlinePassed

@@ -1,25 +1,31 @@
 """Every refusal and failure that a client of /v1 can meet: status and wire shape are decided here alone.
 
 ApiError
-├── InvalidRequest      400   the body, or what it asks of this model
-├── Unauthorized        401
-├── Forbidden           403   another origin
-├── NotFound            404   unknown path or model
-├── MethodNotAllowed    405
-├── DeadlineExceeded    504   in-band once the stream has begun
-├── RunnerFailed        503   in-band once the stream has begun
-└── InternalError       500
+├── Refusal                   the request was not begun; the log says "rejected"
+│   ├── InvalidRequest    400   the body, or what it asks of this model
+│   ├── Unauthorized      401
+│   ├── Forbidden         403   another origin
+│   ├── NotFound          404   unknown path or model
+│   ├── MethodNotAllowed  405
+│   ├── BodyTooLate       408   the only one that says the client was slow
+│   ├── QueueFull         429
+│   └── Draining          503   the server is going down
+├── DeadlineExceeded      504   in-band once the stream has begun
+├── RunnerFailed          503   in-band once the stream has begun
+└── InternalError         500   in-band once the stream has begun
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 
 class ApiError(Exception):
-    """`extra` are keys beside OpenAI's own in the error object."""
+    """`extra` are keys beside OpenAI's own in the error object. `log_status` is one of RequestLog.Status."""
 
     status: ClassVar[int] = 500
     type: ClassVar[str] = "server_error"
+    log_status: ClassVar[str] = "error"
 
     def __init__(
         self,
@@ -43,29 +49,55 @@ class ApiError(Exception):
         return {"error": {**error, **self.extra, **more}}
 
 
-class InvalidRequest(ApiError):
+class Refusal(ApiError):
+    type = "invalid_request_error"
+    log_status = "rejected"
+
+
+class InvalidRequest(Refusal):
     status = 400
-    type = "invalid_request_error"
 
 
-class Unauthorized(ApiError):
+class Unauthorized(Refusal):
     status = 401
-    type = "invalid_request_error"
 
 
-class Forbidden(ApiError):
+class Forbidden(Refusal):
     status = 403
-    type = "invalid_request_error"
 
 
-class NotFound(ApiError):
+class NotFound(Refusal):
     status = 404
-    type = "invalid_request_error"
 
 
-class MethodNotAllowed(ApiError):
+class MethodNotAllowed(Refusal):
     status = 405
-    type = "invalid_request_error"
+
+
+class BodyTooLate(Refusal):
+    status = 408
+
+
+class QueueFull(Refusal):
+    """`retry_after`: seconds after which there should be a place."""
+
+    status = 429
+    type = "rate_limit_error"
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        headers = {"retry-after": str(math.ceil(retry_after)), "x-should-retry": "true"}
+        super().__init__(message, code="queue_full", headers=headers)
+
+
+class Draining(Refusal):
+    status = 503
+    type = "overloaded_error"
+
+    def __init__(self) -> None:
+        headers = {"retry-after": "10", "x-should-retry": "true"}
+        super().__init__(
+            "The server is stopping. Try again when it is back.", code="draining", headers=headers
+        )
 
 
 class DeadlineExceeded(ApiError):
@@ -73,6 +105,7 @@ class DeadlineExceeded(ApiError):
 
     status = 504
     type = "timeout_error"
+    log_status = "timeout"
 
     def __init__(self, message: str, *, extra: Mapping[str, Any]) -> None:
         super().__init__(message, code="deadline_exceeded", extra=extra, headers={"x-should-retry": "false"})
@@ -82,7 +115,6 @@ class RunnerFailed(ApiError):
     """The process that holds the model ended, or could not load it."""
 
     status = 503
-    type = "server_error"
 
     def __init__(self, message: str, *, retry: bool = True) -> None:
         headers = {"x-should-retry": "true" if retry else "false"}

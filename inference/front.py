@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import DisallowedHost, RequestDataTooBig
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.decorators import async_only_middleware
 
-from inference.api import body, chat, models
+from inference.api import body, chat, completions, embeddings, models
 from inference.arrival import Arrival
 from inference.call import new_id
+from inference.completion import OUR_FAULT
 from inference.errors import (
     ApiError,
     Forbidden,
@@ -24,7 +25,9 @@ from inference.errors import (
     NotFound,
     Unauthorized,
 )
+from inference.request_log import request_log
 from settings_app import snapshot
+from settings_app.endpoints import ENDPOINTS
 from settings_app.snapshot import Key, Snapshot
 
 log = logging.getLogger(__name__)
@@ -34,9 +37,12 @@ View = Callable[[HttpRequest, Arrival], Awaitable[HttpResponseBase]]
 
 ROUTES: dict[str, dict[str, View]] = {
     "/v1/chat/completions": {"POST": chat.create},
+    "/v1/completions": {"POST": completions.create},
+    "/v1/embeddings": {"POST": embeddings.create},
     "/v1/models": {"GET": models.index},
 }
 MODEL = "/v1/models/"
+LOGGED = {endpoint.path for endpoint in ENDPOINTS}
 
 
 @async_only_middleware
@@ -57,17 +63,14 @@ async def serve(request: HttpRequest) -> HttpResponseBase:
     try:
         response = await _answer(request, arrival)
     except ApiError as error:
-        log.info("%s %s %s: %d %s", arrival.id, request.method, request.path, error.status, error.code)
-        response = body.json_response(error.body(), error.status)
-        for name, value in error.headers.items():
-            response[name] = value
+        response = _refused(request, arrival, error)
     except Exception:
         body.log_failure(arrival.id)
-        response = body.json_response(InternalError(body.OUR_FAULT).body(request_id=arrival.id), 500)
+        response = _refused(request, arrival, InternalError(OUR_FAULT))
     response["x-request-id"] = arrival.id
-    if arrival.deadline:
-        response["x-mlx-deadline-seconds"] = f"{arrival.deadline.seconds:g}"
-        response["x-mlx-deadline-source"] = arrival.deadline.source
+    if arrival.call:
+        response["x-mlx-deadline-seconds"] = f"{arrival.call.deadline.seconds:g}"
+        response["x-mlx-deadline-source"] = arrival.call.deadline.source
     response._has_been_logged = True  # type: ignore[attr-defined]  # Django would call a 504 its own error
     return response
 
@@ -75,12 +78,25 @@ async def serve(request: HttpRequest) -> HttpResponseBase:
 async def _answer(request: HttpRequest, arrival: Arrival) -> HttpResponseBase:
     _check_host(request)
     _check_origin(request)
-    arrival.settings = await snapshot.current()
-    arrival.key = _check_key(request, arrival.settings)
+    settings = arrival.settings = await snapshot.current()
+    arrival.key = _check_key(request, settings)
     try:
         return await _view(request)(request, arrival)
     except RequestDataTooBig:
         raise InvalidRequest("The body is too large.", code="body_too_large") from None
+
+
+def _refused(request: HttpRequest, arrival: Arrival, error: ApiError) -> HttpResponseBase:
+    log.info("%s %s %s: %d %s", arrival.id, request.method, request.path, error.status, error.code)
+    if arrival.call and arrival.call.outcome is None:
+        arrival.call.failed(error)
+        request_log.ended(arrival.call)
+    elif arrival.call is None and request.path in LOGGED:
+        request_log.refused(arrival, request.path, error)
+    response = body.json_response(error.body(), error.status)
+    for name, value in error.headers.items():
+        response[name] = value
+    return response
 
 
 def _view(request: HttpRequest) -> View:
@@ -148,8 +164,3 @@ def _from_this_machine(request: HttpRequest) -> bool:
         return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
     except ValueError:
         return False
-
-
-async def live(request: HttpRequest) -> HttpResponse:
-    """GET /health/live: the process serves."""
-    return HttpResponse("ok\n", content_type="text/plain")

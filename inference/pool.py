@@ -1,39 +1,44 @@
 """The runners that are up, by model name. One load is shared by all who wait for it."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from inference.local import Runner
+from settings_app.snapshot import Model
 
 
 @dataclass
 class Pool:
-    _runners: dict[str, tuple[Path, Runner]] = field(default_factory=dict)
+    _runners: dict[str, tuple[Model, Runner]] = field(default_factory=dict)
+    _retired: list[Runner] = field(default_factory=list)
     _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _retiring: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def runner(self, name: str, folder: Path) -> Runner:
-        """The runner of the model in `folder`, started if there is none that lives. It may still be loading."""
+    async def runner(self, model: Model) -> Runner:
+        """The runner of `model`, started if there is none that lives. It may still be loading."""
         async with self._starting:
-            held = self._runners.get(name)
-            if held and held[0] == folder and held[1].alive:
+            held = self._runners.get(model.name)
+            if held and held[0] == model and held[1].alive:
                 return held[1]
-            runner = await Runner.start(name, folder)
-            self._runners[name] = (folder, runner)
-        if held and held[1].alive:  # the name points to another folder now
-            self._retire(held[1])
-        return runner
+            runner = await Runner.start(model.name, model.folder, model.kind)
+            self._runners[model.name] = (model, runner)
+            self._retired = [retired for retired in self._retired if retired.alive]
+            if held and held[1].alive:  # the name points to another folder now
+                held[1].retire()
+                self._retired.append(held[1])
+            return runner
 
-    def _retire(self, runner: Runner) -> None:
-        task = asyncio.create_task(runner.retire())
-        self._retiring.add(task)
-        task.add_done_callback(self._retiring.discard)
+    def get(self, name: str) -> Runner | None:
+        """The runner that lives under this name, if there is one."""
+        held = self._runners.get(name)
+        return held[1] if held and held[1].alive else None
+
+    def __iter__(self) -> Iterator[Runner]:
+        return (runner for _, runner in self._runners.values() if runner.alive)
 
     async def close(self) -> None:
-        for task in self._retiring:
-            task.cancel()
-        await asyncio.gather(*(runner.close() for _, runner in self._runners.values() if runner.alive))
+        runners = [*self, *(runner for runner in self._retired if runner.alive)]
+        await asyncio.gather(*(runner.close() for runner in runners))
         self._runners.clear()
 
 

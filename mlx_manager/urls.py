@@ -2,11 +2,12 @@ from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 
-from inference import front
+from inference import health
 from mlx_manager import api
 
 urlpatterns = [
-    path("health/live", login_not_required(front.live)),
+    path("health/live", login_not_required(health.live)),
+    path("health/ready", login_not_required(health.ready)),
     path("admin/", admin.site.urls),
     path("api/", api.urls),
     path("", include("settings_app.urls")),

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.db import models
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from settings_app import changes
+from settings_app import changes, timeouts
 from settings_app.changes import admin_author
 from settings_app.endpoints import BY_KEY
 from settings_app.models import Access, ApiKey, Change, LocalModel, Timeout
@@ -41,10 +42,15 @@ class FixedRowsAdmin(SettingAdmin):
         return False
 
 
+class TimeoutAdminForm(ModelForm[Timeout]):
+    apply_to_running = forms.BooleanField(label="Also apply to running requests", required=False)
+
+
 @admin.register(Timeout)
 class TimeoutAdmin(FixedRowsAdmin):
     list_display = ["label", "path", "seconds"]
-    fields = ["seconds"]
+    form = TimeoutAdminForm
+    fields = ["seconds", "apply_to_running"]
 
     @admin.display(description="endpoint")
     def label(self, row: Timeout) -> str:
@@ -53,6 +59,13 @@ class TimeoutAdmin(FixedRowsAdmin):
     @admin.display(description="path")
     def path(self, row: Timeout) -> str:
         return BY_KEY[row.endpoint].path
+
+    def save_model(self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if form.cleaned_data["apply_to_running"]:
+            changed = timeouts.apply_to_running([BY_KEY[obj.endpoint].field])
+            said = "No server answered." if changed is None else f"Running requests changed: {changed}."
+            messages.info(request, said)
 
     def get_form(
         self, request: HttpRequest, obj: Timeout | None = None, change: bool = False, **kwargs: Any

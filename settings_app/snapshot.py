@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import connection
 
 from settings_app import timeouts
 from settings_app.models import Access, ApiKey, LocalModel
+from settings_app.models import Serving as StoredServing
 
 
 @dataclass(frozen=True)
@@ -25,16 +27,38 @@ class Key:
 
 
 @dataclass(frozen=True)
+class Model:
+    """`kind`: text or embedding. `deadline_seconds`: the model's own limit; None if it has none."""
+
+    name: str
+    folder: Path
+    kind: str
+    deadline_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Serving:
+    """`keep_alive`: comment, chunk or off."""
+
+    keep_alive: str
+    honour_client_timeout: bool
+    stuck_grace_seconds: float
+    max_queued: int
+
+
+@dataclass(frozen=True)
 class Snapshot:
-    """`timeouts`: seconds by endpoint key. `keys`: by SHA-256 in hex. `models`: folders by name."""
+    """`timeouts`: seconds by endpoint key. `keys`: by SHA-256 in hex. `models`: by name."""
 
     timeouts: Mapping[str, float]
     keys: Mapping[str, Key]
-    models: Mapping[str, Path]
+    models: Mapping[str, Model]
+    serving: Serving
     require_key_on_loopback: bool
 
 
-EMPTY = Snapshot(MappingProxyType({}), MappingProxyType({}), MappingProxyType({}), True)
+_NONE: Mapping[str, Any] = MappingProxyType({})
+EMPTY = Snapshot(_NONE, _NONE, _NONE, Serving("comment", True, 30.0, 256), True)
 
 
 class _Watch:
@@ -56,13 +80,14 @@ _held: tuple[int, Snapshot] | None = None
 
 async def current() -> Snapshot:
     """The settings as they are stored now. Costs microseconds unless something was written since the last call."""
-    version = _version()
-    if _held is not None and _held[0] == version:
+    seen = version()
+    if _held is not None and _held[0] == seen:
         return _held[1]
-    return await sync_to_async(_load)(version)
+    return await sync_to_async(_load)(seen)
 
 
-def _version() -> int:
+def version() -> int:
+    """A number that moves when anything is written to the database, by whichever process. Costs microseconds."""
     global _watch, _held
     path = str(connection.settings_dict["NAME"])
     if _watch is None or _watch.path != path:
@@ -70,14 +95,23 @@ def _version() -> int:
     return _watch.version()
 
 
-def _load(version: int) -> Snapshot:
-    """`version` was read before this: a commit in between makes the next request load again."""
+def _load(seen: int) -> Snapshot:
+    """`seen` was read before this: a commit in between makes the next request load again."""
     global _held
     snapshot = Snapshot(
         timeouts=timeouts.in_force().seconds,
         keys=MappingProxyType({key.digest: Key(key.name, key.is_admin) for key in ApiKey.objects.all()}),
-        models=MappingProxyType({model.name: Path(model.path) for model in LocalModel.objects.all()}),
+        models=MappingProxyType({model.name: _model(model) for model in LocalModel.objects.all()}),
+        serving=_serving(StoredServing.objects.first() or StoredServing()),
         require_key_on_loopback=any(Access.objects.values_list("require_key_on_loopback", flat=True)),
     )
-    _held = (version, snapshot)
+    _held = (seen, snapshot)
     return snapshot
+
+
+def _model(row: LocalModel) -> Model:
+    return Model(row.name, Path(row.path), row.kind, row.deadline_seconds)
+
+
+def _serving(row: StoredServing) -> Serving:
+    return Serving(row.keep_alive, row.honour_client_timeout, row.stuck_grace_seconds, row.max_queued)

@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -13,7 +14,7 @@ from settings_app import changes
 from settings_app.changes import Author
 from settings_app.durations import seconds_text
 from settings_app.endpoints import ENDPOINTS, Endpoint
-from settings_app.models import Timeout
+from settings_app.models import RunningOrder, Timeout
 from settings_app.models.timeout import NOT_SECONDS
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,29 @@ def clean_seconds(value: object) -> float:
     if not math.isfinite(seconds):
         raise ValidationError(NOT_SECONDS)
     return seconds
+
+
+ORDER_SECONDS = 3.0
+_LOOK_SECONDS = 0.02
+
+
+def apply_to_running(fields: Iterable[str]) -> int | None:
+    """Gives requests that run the deadlines stored for these fields. Returns for how many it moved.
+
+    The server may be another process, so it is ordered to through the database. None: no server answered.
+    """
+    named = set(fields)
+    order = RunningOrder.objects.create(endpoints=[e.key for e in ENDPOINTS if e.field in named])
+    try:
+        ends = time.monotonic() + ORDER_SECONDS
+        while time.monotonic() < ends:
+            order.refresh_from_db()
+            if order.changed is not None:
+                return order.changed
+            time.sleep(_LOOK_SECONDS)
+        return None
+    finally:
+        order.delete()
 
 
 def save(values: Mapping[str, object], author: Author) -> TimeoutsInForce:

@@ -37,7 +37,7 @@ def server(shared_server: Server) -> Iterator[Server]:
 
 def warm(server: Server) -> None:
     """The model is loaded when this returns."""
-    with server.openai() as client:
-        client.chat.completions.create(
-            model="tiny", messages=[{"role": "user", "content": "hello"}], max_tokens=1
-        )
+    asked = {"model": "tiny", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 1}
+    with server.http() as http:
+        answer = http.post("/v1/chat/completions", json=asked)
+    assert answer.status_code == 200, "\n".join([answer.text, *server.lines])

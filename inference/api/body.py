@@ -12,8 +12,6 @@ from inference.errors import InvalidRequest
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-OUR_FAULT = "The server failed on this request; its log has the reason under the request id."
-
 _encode = msgspec.json.Encoder().encode
 _PLACE = re.compile(r" - at `\$\.?(?P<place>[^`]*)`$")
 _NAMED = re.compile(r"field `(?P<name>[^`]+)`")
@@ -48,6 +46,10 @@ def _invalid(text: str) -> InvalidRequest:
     if named:
         path = f"{path}.{named['name']}" if path else named["name"]
     if said.startswith("Object contains unknown field"):
+        return InvalidRequest(
+            f"{path} is not supported here. Leave it out.", param=path, code="unsupported_parameter"
+        )
+    if said.startswith(("Expected `null`", "Expected `float` <= 0.0")):
         return InvalidRequest(
             f"{path} is not supported here. Leave it out.", param=path, code="unsupported_parameter"
         )

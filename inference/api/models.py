@@ -14,7 +14,7 @@ async def index(request: HttpRequest, arrival: Arrival) -> HttpResponse:
 
 
 async def show(request: HttpRequest, arrival: Arrival, name: str) -> HttpResponse:
-    arrival.folder(name)
+    arrival.model(name)
     return body.json_response(_model(name))
 
 

@@ -7,13 +7,15 @@ from typing import Any
 import msgspec
 from django.http import StreamingHttpResponse
 
-from inference.completion import End, Text
+from inference.call import Call
+from inference.messages import Event
 
-Parts = AsyncGenerator[Text | End, None]
+Batches = AsyncGenerator[list[Event], None]
+Render = Callable[[Batches], AsyncIterator[bytes]]
 
 OPENING_SECONDS = 10.0  # so long a refusal can still have a true status
-KEEPALIVE_SECONDS = 10.0
-KEEPALIVE = b": keep-alive\n\n"
+KEEP_ALIVE_SECONDS = 10.0
+COMMENT = b": keep-alive\n\n"
 DONE = b"data: [DONE]\n\n"
 
 _encode = msgspec.json.Encoder().encode
@@ -23,12 +25,15 @@ def event(data: Any) -> bytes:
     return b"data: " + _encode(data) + b"\n\n"
 
 
-async def stream(parts: Parts, render: Callable[[Parts], AsyncIterator[bytes]]) -> StreamingHttpResponse:
-    """Answers with `render(parts)`, which must turn an ApiError into an event itself.
+async def stream(
+    call: Call, batches: Batches, render: Render, keep_alive: str, empty_chunk: bytes | None
+) -> StreamingHttpResponse:
+    """Answers with `render(batches)`, which must turn an ApiError into an event itself.
 
-    The first part is awaited for `OPENING_SECONDS`: what fails by then is raised, and gets a status of its own.
+    The first batch that makes something is awaited for `OPENING_SECONDS`: what fails by then is raised, and gets a
+    status of its own. From then on, until there is one, the stream is kept alive as `keep_alive` says.
     """
-    first = asyncio.ensure_future(anext(parts))
+    first = asyncio.ensure_future(_until_made(call, batches))
     try:
         await asyncio.wait({first}, timeout=OPENING_SECONDS)
     except asyncio.CancelledError:
@@ -36,55 +41,66 @@ async def stream(parts: Parts, render: Callable[[Parts], AsyncIterator[bytes]]) 
         raise
     if first.done():
         first.result()
+    call.answering = True
+    sign_of_life = {"comment": COMMENT, "chunk": empty_chunk}.get(keep_alive)
     return StreamingHttpResponse(
-        _Body(parts, first, render),
+        _Body(batches, first, render, sign_of_life),
         content_type="text/event-stream",
         headers={"cache-control": "no-cache", "x-accel-buffering": "no"},
     )
+
+
+async def _until_made(call: Call, batches: Batches) -> list[Event]:
+    """All that comes until the first token is made, or the end."""
+    events: list[Event] = []
+    async for batch in batches:
+        events += batch
+        if call.first_token is not None:
+            break
+    return events
 
 
 class _Body:
     """The stream behind a response. Django calls `close` whatever happens, also when no byte was asked for."""
 
     def __init__(
-        self,
-        parts: Parts,
-        first: asyncio.Future[Text | End],
-        render: Callable[[Parts], AsyncIterator[bytes]],
+        self, batches: Batches, first: asyncio.Future[list[Event]], render: Render, sign_of_life: bytes | None
     ) -> None:
-        self._parts = parts
+        self._batches = batches
         self._first = first
         self._render = render
+        self._sign_of_life = sign_of_life
         self._loop = asyncio.get_running_loop()
+        self._closing: asyncio.Task[None] | None = None
 
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         try:
             while not self._first.done():
-                yield KEEPALIVE
-                await asyncio.wait({self._first}, timeout=KEEPALIVE_SECONDS)
+                if self._sign_of_life:
+                    yield self._sign_of_life
+                await asyncio.wait({self._first}, timeout=KEEP_ALIVE_SECONDS)
             async for chunk in self._render(self._all()):
                 yield chunk
         finally:
             self._drop()
 
-    async def _all(self) -> Parts:
+    async def _all(self) -> Batches:
         yield await self._first
-        async for part in self._parts:
-            yield part
+        async for batch in self._batches:
+            yield batch
 
     def close(self) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._drop)  # Django calls this in a thread
 
     def _drop(self) -> None:
-        """Cancels what is awaited, and closes the generator behind it: the row is dropped."""
-        if not self._first.done():
+        """Cancels what is awaited, and closes the generator behind it: the rows are dropped."""
+        if self._closing is None:
             self._first.cancel()
-        elif not self._first.cancelled():
+            self._closing = self._loop.create_task(self._close())
+
+    async def _close(self) -> None:
+        await asyncio.wait({self._first})
+        if not self._first.cancelled():
             self._first.exception()  # seen
-        self._closing = asyncio.ensure_future(_close(self._first, self._parts))
-
-
-async def _close(first: asyncio.Future[Text | End], parts: Parts) -> None:
-    await asyncio.wait({first})
-    await parts.aclose()
+        await self._batches.aclose()

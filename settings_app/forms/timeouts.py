@@ -33,20 +33,35 @@ class SecondsField(forms.FloatField):
 
 
 class TimeoutsForm(forms.Form):
+    apply_to_running = forms.BooleanField(
+        label="Also apply to running requests",
+        help_text="Those that this shortens end at their next step; those that it extends live on.",
+        required=False,
+    )
+
     def __init__(self, in_force: TimeoutsInForce, data: Mapping[str, Any] | None = None) -> None:
         super().__init__(data, initial={k: _typed(v) for k, v in in_force.by_field().items()})
         self._not_served = [BY_KEY[key].field for key in in_force.warnings]
         for endpoint in ENDPOINTS:
             self.fields[endpoint.field] = SecondsField(endpoint)
+        self.order_fields([endpoint.field for endpoint in ENDPOINTS])
+
+    @property
+    def to_save(self) -> set[str]:
+        return {*self.changed_data, *self._not_served} - {"apply_to_running"}
+
+    @property
+    def to_apply(self) -> set[str]:
+        """The fields whose stored values running requests shall get: those that were changed, else all."""
+        every = {endpoint.field for endpoint in ENDPOINTS}
+        return (self.to_save or every) if self.cleaned_data["apply_to_running"] else set()
 
     def save(self, author: Author) -> TimeoutsInForce | None:
         """Stores what was changed, and what replaces a corrupt value. None, with errors at their fields, if refused."""
         if not self.is_valid():
             return None
         try:
-            return timeouts.save(
-                {name: self.cleaned_data[name] for name in {*self.changed_data, *self._not_served}}, author
-            )
+            return timeouts.save({name: self.cleaned_data[name] for name in self.to_save}, author)
         except ValidationError as error:
             self.add_error(None, error)
             return None

@@ -1,4 +1,4 @@
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
 
@@ -21,6 +21,13 @@ class LocalModel(models.Model):
     )
     kind = models.CharField(max_length=9, choices=Kind, default=Kind.TEXT)
     path = models.CharField(max_length=1000, help_text="The folder with config.json and the weights.")
+    deadline_seconds = models.FloatField(
+        "longest request, in seconds",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.1), MaxValueValidator(7200)],
+        help_text="A limit of this model's own, beside the endpoint's; the shorter one holds. Empty: none.",
+    )
 
     class Meta:
         ordering = ["name"]

@@ -22,7 +22,10 @@ def save(request: HttpRequest) -> HttpResponse:
     form = TimeoutsForm(timeouts.in_force(), request.POST)
     if form.save(page_author(request)) is None:
         return _render(request, _section(form=form), status=422)
-    return _render(request, _section(saved="Timeouts saved. They hold from the next request on."))
+    said = "Timeouts saved. They hold from the next request on."
+    if form.to_apply:
+        said = f"Timeouts saved. {_running_text(timeouts.apply_to_running(form.to_apply))}"
+    return _render(request, _section(saved=said))
 
 
 @require_POST
@@ -32,6 +35,12 @@ def reset(request: HttpRequest) -> HttpResponse:
     after = timeouts.reset(page_author(request)).by_field()
     undo = list(before.items()) if before != after else []
     return _render(request, _section(saved="Defaults restored.", undo=undo))
+
+
+def _running_text(changed: int | None) -> str:
+    if changed is None:
+        return "No server answered, so no running request was changed."
+    return f"{changed} running request{'' if changed == 1 else 's'} changed."
 
 
 def _section(

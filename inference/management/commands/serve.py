@@ -1,7 +1,9 @@
+import asyncio
 import ipaddress
 import os
 import signal
 import socket
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -9,6 +11,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
+from inference import running
 from settings_app import setup
 from settings_app.management.base import DatabaseCommand
 from settings_app.models import ApiKey, LocalModel
@@ -88,6 +91,16 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, command: Command) -> None:
         super().__init__(config)
         self.command = command
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        running.drain()
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """What runs may end; what still does shortly before it is cut is ended with a reason."""
+        say_why = asyncio.get_running_loop().call_later(GRACEFUL_SECONDS - 1, running.fail_all)
+        await super().shutdown(sockets=sockets)
+        say_why.cancel()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)

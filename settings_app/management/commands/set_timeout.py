@@ -24,6 +24,7 @@ class Command(DatabaseCommand):
         parser.add_argument(
             "duration", nargs="?", help=f"Seconds (1200), or 15m, 1h30m, 90s. Bounds: {BOUNDS}."
         )
+        parser.add_argument("--running", action="store_true", help="Also for the requests that run now.")
         parser.add_argument(
             "--reset", action="store_true", help="Put the default back; of all, or of ENDPOINT."
         )
@@ -36,10 +37,18 @@ class Command(DatabaseCommand):
             raise CommandError(f"Give {key} a duration, such as 15m, or --reset.")
         try:
             self.stdout.write(_table(self._change(key, duration, options["reset"])))
+            if options["running"]:
+                self._apply([BY_KEY[key].field] if key else [e.field for e in ENDPOINTS])
         except ValidationError as error:
             raise CommandError(
                 "\n".join(f"{field}: {' '.join(m)}" for field, m in error.message_dict.items())
             ) from error
+
+    def _apply(self, fields: list[str]) -> None:
+        changed = timeouts.apply_to_running(fields)
+        if changed is None:
+            raise CommandError("The value is stored, but no server answered: no running request was changed.")
+        self.stdout.write(f"Running requests changed: {changed}")
 
     def _change(self, key: str | None, duration: str | None, reset: bool) -> TimeoutsInForce:
         if reset:

@@ -1,0 +1,167 @@
+"""What the two endpoints that make text have in common: the fields of a body, and how an answer is sent."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, Protocol
+
+from django.http.response import HttpResponseBase
+from msgspec import Meta, Struct
+
+from inference.api import body, sse
+from inference.call import Call
+from inference.completion import OUR_FAULT
+from inference.errors import ApiError, DeadlineExceeded, InternalError, InvalidRequest
+from inference.messages import Done, Event, Sampling, Tokens
+
+Batches = AsyncGenerator[list[Event], None]
+Zero = Annotated[float, Meta(ge=0, le=0)]
+
+
+class StreamOptions(Struct, forbid_unknown_fields=True):
+    include_usage: bool = False
+
+
+class TextRequest(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A field that is not here is refused: none is taken and then ignored."""
+
+    model: Annotated[str, Meta(min_length=1)]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: Annotated[int, Meta(ge=1)] | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
+    seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
+    stop: str | Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(max_length=4)] | None = None
+    timeout: Any = None
+    on_deadline: Literal["error", "partial"] | None = None
+    # says nothing about the answer
+    user: str | None = None
+    # what clients send although it asks for nothing; anything else is refused
+    n: Annotated[int, Meta(ge=1, le=1)] | None = None
+    frequency_penalty: Zero | None = None
+    presence_penalty: Zero | None = None
+    logit_bias: None = None
+
+    def check(self) -> None:
+        """What no type says. Raises InvalidRequest."""
+        if self.stream_options is not None and not self.stream:
+            raise InvalidRequest("stream_options is only allowed with stream.", param="stream_options")
+
+    def sampling(self, max_tokens: int | None) -> Sampling:
+        stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
+        return Sampling(
+            max_tokens=max_tokens,
+            temperature=1.0 if self.temperature is None else self.temperature,
+            top_p=1.0 if self.top_p is None else self.top_p,
+            seed=self.seed,
+            stop=tuple(text for text in stop if text),
+        )
+
+
+@dataclass
+class Choice:
+    texts: list[str] = field(default_factory=list)
+    finish_reason: str | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(self.texts)
+
+
+class Wire(Protocol):
+    """How an endpoint writes what is made; all but `whole` are chunks of a stream."""
+
+    def opening(self) -> list[dict[str, Any]]: ...
+    def text(self, index: int, text: str) -> dict[str, Any]: ...
+    def ending(self, index: int, finish_reason: str) -> dict[str, Any]: ...
+    def usage(self) -> dict[str, Any]: ...
+    def whole(self, choices: list[Choice]) -> dict[str, Any]: ...
+
+
+async def answer(
+    call: Call, asked: TextRequest, batches: Batches, wire: Wire, keep_alive: str
+) -> HttpResponseBase:
+    """One choice for each row of the call, streamed if the client asked so."""
+    call.takes_partial = asked.on_deadline == "partial"
+    if not asked.stream:
+        return await _whole(call, batches, wire)
+    with_usage = asked.stream_options is not None and asked.stream_options.include_usage
+    empty = sse.event(wire.text(0, "")) if keep_alive == "chunk" else None
+    return await sse.stream(
+        call, batches, lambda all_batches: _chunks(call, all_batches, wire, with_usage), keep_alive, empty
+    )
+
+
+async def _whole(call: Call, batches: Batches, wire: Wire) -> HttpResponseBase:
+    choices = [Choice() for _ in call.row_ids]
+    more: dict[str, Any] = {}
+    try:
+        async for index, event in _by_choice(call, batches):
+            if isinstance(event, Tokens):
+                choices[index].texts.append(event.text)
+            else:
+                choices[index].finish_reason = event.reason
+    except DeadlineExceeded as error:
+        if not call.is_partial(error):
+            raise
+        more = {"mlx": _mlx(error)}
+        for choice in choices:
+            choice.finish_reason = choice.finish_reason or "length"
+    except Exception:
+        call.failed(InternalError(OUR_FAULT))  # unless it has an ending already
+        raise
+    finally:
+        await batches.aclose()
+    return body.json_response({**wire.whole(choices), **more})
+
+
+async def _chunks(call: Call, batches: Batches, wire: Wire, with_usage: bool) -> AsyncIterator[bytes]:
+    """The stream of one answer: done, deadline and failure all end it in so many words."""
+    nulls: dict[str, Any] = {"usage": None} if with_usage else {}
+    ended: set[int] = set()
+    try:
+        for chunk in wire.opening():
+            yield sse.event({**chunk, **nulls})
+        async for index, event in _by_choice(call, batches):
+            if isinstance(event, Tokens):
+                if event.text:
+                    yield sse.event({**wire.text(index, event.text), **nulls})
+            else:
+                ended.add(index)
+                yield sse.event({**wire.ending(index, event.reason), **nulls})
+    except ApiError as error:
+        if isinstance(error, DeadlineExceeded) and call.is_partial(error):
+            for index in set(range(len(call.row_ids))) - ended:
+                yield sse.event({**wire.ending(index, "length"), **nulls, "mlx": _mlx(error)})
+        else:
+            with_usage = False
+            yield sse.event(error.body(partial=True, usage=call.usage()))
+    except Exception:
+        with_usage = False
+        call.failed(InternalError(OUR_FAULT))
+        body.log_failure(call.id)
+        yield sse.event(InternalError(OUR_FAULT).body(partial=True, usage=call.usage()))
+    if with_usage:
+        yield sse.event(wire.usage())
+    yield sse.DONE
+
+
+async def _by_choice(call: Call, batches: Batches) -> AsyncGenerator[tuple[int, Tokens | Done], None]:
+    """Text and endings by the choice they belong to; the texts of a choice in one batch are one."""
+    index_of = {row_id: index for index, row_id in enumerate(call.row_ids)}
+    async for events in batches:
+        texts: dict[int, str] = {}
+        for event in events:
+            if isinstance(event, Tokens):
+                index = index_of[event.id]
+                texts[index] = texts.get(index, "") + event.text
+            elif isinstance(event, Done):
+                index = index_of[event.id]
+                yield index, Tokens(event.id, texts.pop(index, ""), 0)
+                yield index, event
+        for index, text in texts.items():
+            yield index, Tokens(call.row_ids[index], text, 0)
+
+
+def _mlx(error: DeadlineExceeded) -> dict[str, Any]:
+    return {"deadline_exceeded": True, **error.extra}

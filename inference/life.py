@@ -1,0 +1,66 @@
+"""What lives as long as the server: the writer of the log, and the watch for orders from other processes."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from asgiref.sync import sync_to_async
+from django.utils import timezone
+
+from inference import running
+from inference.pool import pool
+from inference.request_log import request_log
+from settings_app import snapshot, timeouts
+from settings_app.models import RunningOrder
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.1  # a look costs microseconds; the database is read when something was written
+
+
+@dataclass
+class Life:
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def begin(self) -> None:
+        self._tasks = [
+            asyncio.create_task(request_log.write_forever()),
+            asyncio.create_task(_watch_orders()),
+        ]
+
+    async def end(self) -> None:
+        """Ends what still runs, the runners, and writes the last rows."""
+        running.fail_all()
+        await pool.close()
+        await asyncio.sleep(0)  # those that were failed put their rows in
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await request_log.flush()
+
+
+async def _watch_orders() -> None:
+    seen = None
+    while True:
+        try:
+            version = snapshot.version()
+            if version != seen:
+                await _carry_out()
+                seen = version
+        except Exception:
+            log.exception("orders for running requests could not be read; they are looked at again")
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _carry_out() -> None:
+    for order in await sync_to_async(_orders)():
+        stored = (await sync_to_async(timeouts.in_force)()).seconds
+        order.changed = running.apply(order.endpoints, stored)
+        await sync_to_async(order.save)(update_fields=["changed"])
+
+
+def _orders() -> list[RunningOrder]:
+    """Those that wait; what was ordered while no server ran is of no account."""
+    recent = timezone.now() - timedelta(seconds=timeouts.ORDER_SECONDS)
+    return list(RunningOrder.objects.filter(changed=None, given_at__gte=recent))
