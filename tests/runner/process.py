@@ -81,10 +81,13 @@ class Runner:
     def add_prompt(
         self, prompt: Prompt, sampling: Sampling = GREEDY, deadline: float = NEVER, *, echo: bool = False
     ) -> str:
+        return self.send_row(lambda id: Add(id, deadline, prompt, sampling, echo))
+
+    def send_row(self, command: Callable[[str], Command]) -> str:
         self._ids += 1
         id = f"row-{self._ids}"
         self.answers[id] = Answer()
-        self.send(Add(id, deadline, prompt, sampling, echo))
+        self.send(command(id))
         return id
 
     def send(self, command: Command) -> None:
@@ -119,6 +122,14 @@ class Runner:
 
     def ask(self, text: str = "hello there", sampling: Sampling = GREEDY, deadline: float = NEVER) -> Answer:
         return self.wait(self.add(text, sampling, deadline))
+
+    def stats_now(self) -> Stats:
+        """What it says once the rows that came before have been told of."""
+        row = self.add("to be told how things are", deadline=0)
+        self.wait(row)
+        self.stats.clear()
+        self.until(lambda: self.stats)
+        return self.stats[-1]
 
     def wait_exit(self) -> int:
         return self.process.wait(PATIENCE_SECONDS)
