@@ -11,9 +11,10 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import get_args
 
 from inference.runner.loop import Channel, serve
-from inference.runner.options import Options
+from inference.runner.options import Kind, Options
 
 
 def main() -> int:
@@ -23,7 +24,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_the_server, daemon=True).start()
-    options = Options(arguments.prefill_chunk, arguments.prompt_cache_bytes)
+    options = Options(arguments.kind, arguments.prefill_chunk, arguments.prompt_cache_bytes)
     with Channel(arguments.socket) as channel:
         return serve(channel, arguments.model, options)
 
@@ -32,6 +33,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="inference.runner", description=__doc__)
     parser.add_argument("--socket", required=True, help="the address the server's PAIR socket is bound to")
     parser.add_argument("--model", required=True, type=Path, help="a folder in mlx format")
+    parser.add_argument("--kind", choices=get_args(Kind), default=Options.kind, help="what the model makes")
     parser.add_argument("--prefill-chunk", type=int, default=Options.prefill_chunk, metavar="TOKENS")
     parser.add_argument("--prompt-cache-bytes", type=int, default=Options.prompt_cache_bytes, metavar="BYTES")
     return parser.parse_args()

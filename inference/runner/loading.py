@@ -41,9 +41,12 @@ class Loaded:
 def load(folder: Path) -> Loaded:
     """Raises whatever mlx_lm raises."""
     model, tokenizer = mlx_lm.utils.load(str(folder))[:2]
-    if mx.default_device().type == mx.DeviceType.cpu:
-        model = _for_the_cpu(model)
-    return Loaded(model, tokenizer, model_folder.context_tokens(folder))
+    return Loaded(fitted(model), tokenizer, model_folder.context_tokens(folder))
+
+
+def fitted(model: Any) -> Any:
+    """The model in the numbers that the device computes well in."""
+    return _for_the_cpu(model) if mx.default_device().type == mx.DeviceType.cpu else model
 
 
 def _for_the_cpu(model: Any) -> Any:

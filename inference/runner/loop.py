@@ -130,12 +130,14 @@ def _load(channel: Channel, folder: Path, options: Options) -> Model | None:
 
 
 def _model(folder: Path, options: Options) -> Model:
-    # Imported here, not above: mlx_lm takes 2 s to import, and what is known before is said before.
-    if model_folder.kind(folder) == "embedding":
+    # Imported here, not above: mlx_lm takes 2 s to import, and what is known before is said before. And loading
+    # first of all: it puts OpenBLAS in front of mlx, which has to happen before anything imports that.
+    from inference.runner.loading import load
+
+    if options.kind == "embedding":
         from inference.runner.embed import EmbeddingModel
 
         return EmbeddingModel(folder)
-    from inference.runner.loading import load
     from inference.runner.text import TextModel
 
     return TextModel(load(folder), options)

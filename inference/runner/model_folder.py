@@ -2,19 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal
-
-ENCODERS = ("bert", "xlm-roberta", "modernbert")  # model types that make vectors and no text
+from typing import Any
 
 
 class CannotLoad(Exception):
     """The folder cannot be served. The message is fit for a client: what is wrong, and what to do."""
-
-
-def kind(folder: Path) -> Literal["text", "embedding"]:
-    """What the model makes. A decoder that was trained to embed says so by sentence-transformers' modules.json."""
-    embeds = (folder / "modules.json").is_file() or _read_config(folder).get("model_type") in ENCODERS
-    return "embedding" if embeds else "text"
 
 
 def weight_bytes(folder: Path) -> int:
@@ -24,7 +16,7 @@ def weight_bytes(folder: Path) -> int:
 
 def check(folder: Path) -> None:
     """Raises CannotLoad if something is missing that every model has."""
-    config = _read_config(folder)
+    config = read_config(folder)
     _require("model_type" in config, folder, "names no model_type in config.json")
     _require(any(folder.glob("model*.safetensors")), folder, "has no weights (model*.safetensors)")
     _require(any(folder.glob("tokenizer*")), folder, "has no tokenizer (tokenizer.json)")
@@ -32,7 +24,7 @@ def check(folder: Path) -> None:
 
 def context_tokens(folder: Path) -> int | None:
     """The longest prompt with its answer, or None where config.json does not say."""
-    config = _read_config(folder)
+    config = read_config(folder)
     for part in (config, config.get("text_config")):
         tokens = part.get("max_position_embeddings") if isinstance(part, dict) else None
         if isinstance(tokens, int) and tokens > 0:
@@ -47,11 +39,12 @@ def cannot_load(folder: Path, error: Exception) -> CannotLoad:
     first_line = (str(error).strip().splitlines() or [""])[0][:300]
     return CannotLoad(
         f"The model folder {folder.name} cannot be loaded ({type(error).__name__}: {first_line}). Check that "
-        "the download is complete and that this version of mlx-lm supports the model."
+        "the download is complete, and that the installed mlx-lm (for an embedding model, mlx-embeddings) "
+        "supports the model."
     )
 
 
-def _read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> dict[str, Any]:
     _require(folder.is_dir(), folder, "does not exist")
     file = folder / "config.json"
     _require(file.is_file(), folder, "has no config.json")
