@@ -19,6 +19,7 @@ from inference.runner.row import Reason
 MAX_ROWS = 32  # requests that take turns; the others wait
 MAX_BATCH_INPUTS = 128
 MAX_BATCH_TOKENS = 8192  # padding included
+TOKENIZING_SECONDS = 0.1  # a step: 2,048 long inputs at once would hold up everyone for seconds
 SHORT_TOKENS = 32  # inputs up to this share a batch whatever their lengths
 
 logger = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ class EmbeddingModel:
         return [Prefill(row.id, 0, row.prompt_tokens) for row in admitted]
 
     def step(self) -> list[Event]:
-        """One batch, and a slice of the inputs that are no tokens yet."""
+        """One batch, and some of the inputs that are no tokens yet."""
         events = self._tokenize()
         if not self._turns:
             return events
@@ -119,15 +120,16 @@ class EmbeddingModel:
         return events
 
     def _tokenize(self) -> list[Event]:
-        row = next((row for row in self._rows.values() if not row.tokenized), None)
-        if row is None:
-            return []
-        try:
-            row.tokenize()
-        except Unusable as error:
-            self._forget(row)
-            return [error.refused(row.id)]
-        return []
+        until = time.monotonic() + TOKENIZING_SECONDS
+        events: list[Event] = []
+        for row in [row for row in self._rows.values() if not row.tokenized]:
+            try:
+                while not row.tokenized and time.monotonic() < until:
+                    row.tokenize()
+            except Unusable as error:
+                self._forget(row)
+                events.append(error.refused(row.id))
+        return events
 
     def _next_batch(self) -> list[Input]:
         """Of the row whose turn it is, its longest inputs; then others of about that length, in the rows' order.

@@ -5,7 +5,7 @@ from inference.runner.encoder import Dimensions, Encoder
 from inference.runner.prompt import Unusable
 from inference.runner.row import Reason
 
-SLICE_CHARACTERS = 50_000  # tokenized at a time, 15 ms: 2,048 long inputs would hold up everyone for seconds
+SLICE_CHARACTERS = 50_000  # tokenized at a time: 15 ms
 
 
 class EmbedRow:

@@ -6,11 +6,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import zmq
 
 from inference.messages import (
@@ -19,6 +20,7 @@ from inference.messages import (
     ChatPrompt,
     Command,
     Done,
+    Embed,
     Event,
     Prefill,
     Ready,
@@ -28,6 +30,7 @@ from inference.messages import (
     TextPrompt,
     TokenPrompt,
     Tokens,
+    Vectors,
 )
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -44,7 +47,7 @@ _decoder = msgspec.msgpack.Decoder(list[Event])
 
 def long_prompt() -> str:
     """3,000 tokens, of which nothing is in the prompt cache but the template's beginning."""
-    return f"{next(_numbers)} bananas? " * 500
+    return f"{next(_numbers)} " + "bananas? " * 600
 
 
 @dataclass
@@ -54,6 +57,7 @@ class Answer:
     text: str = ""
     tokens: int = 0
     prefills: list[Prefill] = field(default_factory=list)
+    vectors: dict[int, bytes] = field(default_factory=dict, repr=False)
     end: Done | Refused | None = None
 
     @property
@@ -65,6 +69,11 @@ class Answer:
     def refused(self) -> Refused:
         assert isinstance(self.end, Refused), self.end
         return self.end
+
+    def matrix(self) -> np.ndarray:
+        """The embeddings, a row for each input in the inputs' order."""
+        assert self.done.reason == "stop" and sorted(self.vectors) == list(range(len(self.vectors)))
+        return np.stack([np.frombuffer(self.vectors[number], "<f4") for number in sorted(self.vectors)])
 
 
 class Runner:
@@ -89,6 +98,19 @@ class Runner:
         self.answers[id] = Answer()
         self.send(command(id))
         return id
+
+    def embed(
+        self, inputs: Sequence[str | TokenPrompt], deadline: float = NEVER, dimensions: int | None = None
+    ) -> str:
+        self._ids += 1
+        id = f"row-{self._ids}"
+        self.answers[id] = Answer()
+        prompts = [TextPrompt(input) if isinstance(input, str) else input for input in inputs]
+        self.send(Embed(id, deadline, prompts, dimensions))
+        return id
+
+    def vectors(self, inputs: Sequence[str | TokenPrompt]) -> np.ndarray:
+        return self.wait(self.embed(inputs)).matrix()
 
     def send(self, command: Command) -> None:
         self.send_frame(_encoder.encode(command))
@@ -142,6 +164,10 @@ class Runner:
                 self.answers[event.id].tokens += event.count
             case Prefill():
                 self.answers[event.id].prefills.append(event)
+            case Vectors():
+                for number, vector in enumerate(event.values, event.first):
+                    assert number not in self.answers[event.id].vectors, "sent twice"
+                    self.answers[event.id].vectors[number] = vector
             case Stats():
                 self.stats.append(event)
             case Done() | Refused():
