@@ -84,6 +84,8 @@ async def _answer(request: HttpRequest, arrival: Arrival) -> HttpResponseBase:
         return await _view(request)(request, arrival)
     except RequestDataTooBig:
         raise InvalidRequest("The body is too large.", code="body_too_large") from None
+    except RecursionError:
+        raise InvalidRequest("The body is nested too deeply.", code="invalid_json") from None
 
 
 def _refused(request: HttpRequest, arrival: Arrival, error: ApiError) -> HttpResponseBase:
@@ -134,12 +136,17 @@ def _check_origin(request: HttpRequest) -> None:
     origin = request.headers.get("origin")
     site = request.headers.get("sec-fetch-site", "none")
     foreign = (
-        site not in ("none", "same-origin")
-        if origin is None
-        else urlsplit(origin).netloc != request.get_host()
+        site not in ("none", "same-origin") if origin is None else _host_of(origin) != request.get_host()
     )
     if foreign:
         raise Forbidden("Requests from a web page of another origin are refused.", code="cross_origin")
+
+
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # "http://[": no browser sends it
+        return ""
 
 
 def _check_key(request: HttpRequest, settings: Snapshot) -> Key | None:

@@ -47,14 +47,30 @@ def home() -> Path:
 def secret_key(folder: Path) -> str:
     """Django's SECRET_KEY, made once and kept in a file that only its owner reads."""
     path = folder / "secret_key"
-    if not path.exists():
-        draft = folder / f".secret_key.{os.getpid()}"
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(48))
-        try:
-            os.link(draft, path)  # a second process that starts at once finds the first one's key
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_text().strip()
+    try:
+        if not path.exists():
+            _make_secret_key(path)
+        key = path.read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"MLX_MANAGER_HOME: cannot use {folder}: {error}.") from error
+    except UnicodeDecodeError:
+        key = ""
+    if not key:
+        # Not mended by making another one: what this one signed or sealed would be lost without a word.
+        raise ImproperlyConfigured(
+            f"{path} holds no key. Restore it from a backup, or delete it: the next start makes a new one, and "
+            "everyone has to sign in again."
+        )
+    return key
+
+
+def _make_secret_key(path: Path) -> None:
+    draft = path.with_name(f".secret_key.{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text(secrets.token_urlsafe(48))
+    try:
+        os.link(draft, path)  # a second process that starts at once finds the first one's key
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

@@ -1,6 +1,7 @@
 """Wiring. What an operator may change lives in the database; what a start needs comes from `environment`."""
 
 import socket
+import tomllib
 from pathlib import Path
 
 import django_stubs_ext
@@ -11,6 +12,8 @@ from mlx_manager import environment
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+# Read where it stands: the project is run from its folder and never installed, so it has no package metadata.
+VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 HOME = environment.home()
 MODELS_DIR = HOME / "models"
 TIMEOUT_FLOOR_SECONDS = environment.positive_seconds("MLX_MANAGER_TIMEOUT_FLOOR")
@@ -26,6 +29,7 @@ ALLOWED_HOSTS = [
 ]
 
 INSTALLED_APPS = [
+    "settings_app",  # first: its createsuperuser goes before Django's
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -38,7 +42,6 @@ INSTALLED_APPS = [
     "lucide",
     "ninja",
     "template_partials",
-    "settings_app",
     "inference",
 ]
 

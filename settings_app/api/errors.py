@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import RequestDataTooBig, ValidationError
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 
@@ -16,6 +16,9 @@ def add_handlers(api: NinjaAPI) -> None:
     def refused(request: HttpRequest, error: Any) -> HttpResponse:
         return api.create_response(request, {"detail": _details(error)}, status=422)
 
+    def too_large(request: HttpRequest, error: Any) -> HttpResponse:
+        return api.create_response(request, {"detail": "The body is too large."}, status=413)
+
     def failed(request: HttpRequest, error: Any) -> HttpResponse:
         log.error("%s %s failed", request.method, request.path, exc_info=error)
         return api.create_response(
@@ -23,6 +26,7 @@ def add_handlers(api: NinjaAPI) -> None:
         )
 
     api.add_exception_handler(ValidationError, refused)
+    api.add_exception_handler(RequestDataTooBig, too_large)
     api.add_exception_handler(Exception, failed)
 
 

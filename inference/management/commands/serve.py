@@ -28,12 +28,10 @@ class Command(DatabaseCommand):
         host = os.environ.get("HOST") or "127.0.0.1"
         port = os.environ.get("PORT") or "8000"
         parser.add_argument("--host", default=host, help=f"Address to bind (HOST; {host}).")
-        parser.add_argument(
-            "--port", type=_port, default=_port(port), help=f"Port (PORT; {port}). 0: a free one."
-        )
+        parser.add_argument("--port", default=port, help=f"Port (PORT; {port}). 0: a free one.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        host, port = options["host"], options["port"]
+        host, port = options["host"], _port(options["port"])
         if not _is_loopback(host):
             self._check_open_bind(host)
             settings.ALLOWED_HOSTS.append(host)
@@ -49,6 +47,7 @@ class Command(DatabaseCommand):
             server_header=False,
             timeout_graceful_shutdown=GRACEFUL_SECONDS,
         )
+        self._address_file = settings.HOME / "address"
         for ending in (signal.SIGINT, signal.SIGTERM):
             # uvicorn shuts down in order and then raises the signal again, for whoever had it before: nobody.
             signal.signal(ending, lambda *_: None)
@@ -56,6 +55,7 @@ class Command(DatabaseCommand):
             _Server(config, self).run()
         except SystemExit as ended:
             raise CommandError(f"Cannot serve on {host}, port {port}; the line above says why.") from ended
+        self._address_file.unlink(missing_ok=True)
 
     def _check_open_bind(self, host: str) -> None:
         if not ApiKey.objects.exists():
@@ -65,7 +65,8 @@ class Command(DatabaseCommand):
             )
 
     def announce(self, address: str) -> None:
-        """What a person at the terminal needs now."""
+        """What a person at the terminal needs now; and, for commands of this home, where it serves."""
+        self._address_file.write_text(address)
         self.stdout.write(f"\nMLX Manager is at {address}\n")
         if setup.is_open():
             self.stdout.write(
@@ -120,11 +121,11 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _port(text: str) -> int:
+def _port(given: str | int) -> int:
     try:
-        port = int(text)
+        port = int(given)
     except ValueError:
         port = -1
     if not 0 <= port <= 65535:
-        raise CommandError(f"PORT must be a number from 0 to 65535, not {text!r}.")
+        raise CommandError(f"PORT must be a number from 0 to 65535, not {given!r}.")
     return port
