@@ -108,6 +108,10 @@ class Runner:
         """Rows that were sent and are not begun, and requests that wait for the model to be loaded."""
         return len(self._queued) + len(self._waiting)
 
+    @property
+    def busy(self) -> bool:
+        return bool(self._rows or self._waiting or self._stopping)
+
     def stuck_seconds(self) -> float:
         """How long the row that was told to go first has not been let go of."""
         first = min((stopping.since for stopping in self._stopping.values()), default=time.monotonic())

@@ -12,10 +12,12 @@ from settings_app.snapshot import Model
 class Pool:
     _runners: dict[str, tuple[Model, Runner]] = field(default_factory=dict)
     _retired: list[Runner] = field(default_factory=list)
+    _loop: asyncio.AbstractEventLoop = field(init=False)
     _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def runner(self, model: Model) -> Runner:
         """The runner of `model`, started if there is none that lives. It may still be loading."""
+        self._loop = asyncio.get_running_loop()
         async with self._starting:
             held = self._runners.get(model.name)
             if held and held[0] == model and held[1].alive:
@@ -27,6 +29,18 @@ class Pool:
                 held[1].retire()
                 self._retired.append(held[1])
             return runner
+
+    def unload(self, name: str) -> bool:
+        """Ends the runner of this name, if there is one. Returns False, and leaves it, while it has something to do."""
+        runner = self.get(name)
+        if runner is None:
+            return True
+        if runner.busy:
+            return False
+        del self._runners[name]
+        self._retired.append(runner)
+        self._loop.call_soon_threadsafe(runner.retire)
+        return True
 
     def get(self, name: str) -> Runner | None:
         """The runner that lives under this name, if there is one."""

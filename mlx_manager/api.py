@@ -1,14 +1,17 @@
 """The JSON API for other programs, put together from the apps' routers. Documented at /api/docs."""
 
+from django.conf import settings
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.decorators import login_not_required
 from ninja import NinjaAPI, Swagger
 
-from settings_app.api import errors, history, timeouts
+from inference.api import local_models
+from settings_app.api import errors, history, serving, timeouts
 from settings_app.api.auth import AdminKey, StaffSession
 
 api = NinjaAPI(
     title="MLX Manager",
+    version=settings.VERSION,
     description="Settings of this server. Sign in as staff (with CSRF), or send an administrator's API key as bearer.",
     docs=Swagger(),
     docs_decorator=staff_member_required(login_url="login"),
@@ -17,7 +20,9 @@ api = NinjaAPI(
 )
 errors.add_handlers(api)
 api.add_router("/settings", timeouts.router)
+api.add_router("/settings", serving.router)
 api.add_router("/settings", history.router)
+api.add_router("", local_models.router)
 
 urls = api.urls
 for pattern in urls[0]:

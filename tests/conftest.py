@@ -1,5 +1,6 @@
 """Fixtures that more than one folder of tests needs."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,9 @@ import pytest
 
 from tests.server import Server, environment, manage, serving
 from tests.tiny_model import make_tiny_model
+
+for noisy in ("httpx2", "openai"):  # each request a line, three times, in every failure report
+    logging.getLogger(noisy).setLevel(logging.WARNING)
 
 FLOOR = {"MLX_MANAGER_TIMEOUT_FLOOR": "0.2"}
 

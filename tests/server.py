@@ -4,11 +4,13 @@ import os
 import queue
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +53,23 @@ class Server:
     def set_timeouts(self, **seconds: float) -> None:
         with self.api() as api:
             api.put("/api/settings/timeouts", json=seconds).raise_for_status()
+
+    def logged(self, request_id: str) -> dict[str, Any]:
+        """The row of the request log; it is written a moment after the last byte."""
+        ends = time.monotonic() + 5
+        while time.monotonic() < ends:
+            if rows := self.rows("SELECT * FROM settings_app_requestlog WHERE request_id = ?", request_id):
+                assert len(rows) == 1
+                return rows[0]
+            time.sleep(0.05)
+        raise AssertionError(f"{request_id} is not in the log")
+
+    def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
+        with closing(sqlite3.connect(self.home / "db.sqlite3", timeout=10)) as database:
+            database.row_factory = sqlite3.Row
+            found = [dict(row) for row in database.execute(query, values)]
+            database.commit()
+            return found
 
     def runner_pids(self) -> list[int]:
         """The processes that hold models, as the log says and the system confirms."""

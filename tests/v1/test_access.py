@@ -1,7 +1,5 @@
 """Who may use /v1: keys, hosts, origins, binds."""
 
-import sqlite3
-from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,9 +12,7 @@ from tests.server import Server, environment, manage, serving
 
 
 def _require_key(server: Server, required: bool) -> None:
-    with closing(sqlite3.connect(server.home / "db.sqlite3", timeout=10)) as database:
-        database.execute("UPDATE settings_app_access SET require_key_on_loopback = ?", [required])
-        database.commit()
+    server.rows("UPDATE settings_app_access SET require_key_on_loopback = ?", required)
 
 
 def test_on_loopback_no_key_is_needed_and_any_is_taken(server: Server) -> None:
@@ -37,15 +33,9 @@ def test_once_required_a_key_is_needed_here_too_until_it_is_revoked(server: Serv
                 assert refused.json()["error"]["code"] == "invalid_api_key"
         with openai.OpenAI(base_url=f"{server.url}/v1", api_key=key) as client:
             assert [model.id for model in client.models.list()] == ["tiny"]
-        with closing(sqlite3.connect(server.home / "db.sqlite3", timeout=10)) as database:
-            assert database.execute(
-                "SELECT digest, last4 FROM settings_app_apikey WHERE name = 'laptop'"
-            ).fetchone() == (
-                sha256(key.encode()).hexdigest(),
-                key[-4:],
-            )
-            database.execute("DELETE FROM settings_app_apikey WHERE name = 'laptop'")
-            database.commit()
+        (stored,) = server.rows("SELECT digest, last4 FROM settings_app_apikey WHERE name = 'laptop'")
+        assert stored == {"digest": sha256(key.encode()).hexdigest(), "last4": key[-4:]}
+        server.rows("DELETE FROM settings_app_apikey WHERE name = 'laptop'")
         with server.http() as http:
             assert http.get("/v1/models", headers={"authorization": f"Bearer {key}"}).status_code == 401
     finally:

@@ -146,19 +146,10 @@ def test_the_command_in_another_process_holds_from_the_next_request_on(server: S
 def test_a_write_past_all_doors_holds_too_and_a_corrupt_one_is_not_served(server: Server) -> None:
     """Trap 1 at its hardest: straight into the file."""
     for stored, expected in [("77", "77"), ("0.001", "900"), ("42", "42")]:
-        _sql(server, f"UPDATE settings_app_timeout SET seconds = {stored} WHERE endpoint = 'chat'")
+        server.rows(f"UPDATE settings_app_timeout SET seconds = {stored} WHERE endpoint = 'chat'")
         assert _seconds_in_force(server) == expected
     with server.api() as api:
         assert api.get("/api/settings/timeouts").json()["chat_seconds"] == 42
-
-
-def _sql(server: Server, statement: str) -> None:
-    import sqlite3
-    from contextlib import closing
-
-    with closing(sqlite3.connect(server.home / "db.sqlite3", timeout=10)) as database:
-        database.execute(statement)
-        database.commit()
 
 
 def _seconds_in_force(server: Server) -> str:

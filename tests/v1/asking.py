@@ -1,0 +1,43 @@
+"""Requests as the tests of /v1 make them."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import httpx2
+
+from tests.server import Server
+
+CHAT = "/v1/chat/completions"
+LONG: dict[str, Any] = {
+    "model": "tiny",
+    "temperature": 0,
+    "messages": [{"role": "user", "content": "tell me everything"}],
+}
+SHORT: dict[str, Any] = {**LONG, "max_tokens": 1}
+LONG_PROMPT: dict[str, Any] = {
+    **SHORT,
+    "messages": [{"role": "user", "content": "the quick brown fox " * 150}],
+}
+BATCH_ROWS = 32
+
+
+def ask(server: Server, path: str = CHAT, patience: float = 60, **body: Any) -> httpx2.Response:
+    with server.http() as http:
+        return http.post(path, json=body, timeout=patience)
+
+
+@contextmanager
+def streaming(server: Server, count: int, **body: Any) -> Iterator[list[httpx2.Response]]:
+    """So many streams that have begun, and run on while the block does; then their client leaves."""
+    with ExitStack() as stack:
+        responses = []
+        for _ in range(count):
+            http = stack.enter_context(server.http())
+            response = stack.enter_context(
+                http.stream("POST", CHAT, json={**LONG, "stream": True, **body}, timeout=60)
+            )
+            response.lines = response.iter_lines()  # type: ignore[attr-defined]
+            next(response.lines)  # type: ignore[attr-defined]
+            responses.append(response)
+        yield responses

@@ -1,0 +1,98 @@
+"""A runner whose step does not come back, and other ways in which a server must not hang."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import FLOOR, warm
+from tests.server import Server, alive, environment, manage, serving
+from tests.v1.asking import LONG, SHORT, ask, streaming
+
+
+@pytest.fixture
+def own_server(tmp_path: Path, tiny_model: Path) -> Iterator[Server]:
+    manage(environment(tmp_path, **FLOOR), "add_model", "tiny", str(tiny_model))
+    with serving(tmp_path, **FLOOR) as server:
+        warm(server)
+        yield server
+
+
+def test_a_stuck_runner_is_ended_after_the_grace_and_its_other_requests_fail(own_server: Server) -> None:
+    own_server.rows("UPDATE settings_app_serving SET stuck_grace_seconds = 4")
+    (pid,) = own_server.runner_pids()
+    answers: dict[str, Any] = {}
+    neighbour = threading.Thread(target=lambda: answers.update(neighbour=ask(own_server, **LONG)))
+    neighbour.start()
+    time.sleep(0.3)
+    os.kill(pid, signal.SIGSTOP)
+    began = time.monotonic()
+    cut = ask(own_server, **SHORT, timeout=0.5)
+    assert cut.status_code == 504
+    assert time.monotonic() - began < 1
+    with own_server.http() as http:
+        assert http.get("/health/ready").status_code == 200
+        time.sleep(2.5)
+        stuck = http.get("/health/ready")
+        assert (stuck.status_code, http.get("/health/live").status_code) == (503, 200)
+        assert "tiny has not let go" in stuck.text
+    neighbour.join(10)
+    assert 4 < time.monotonic() - began < 6.5
+    assert not alive(pid)
+    failed = answers["neighbour"]
+    assert (failed.status_code, failed.json()["error"]["code"]) == (503, "runner_failed")
+    assert "stuck" in failed.json()["error"]["message"]
+    with own_server.http() as http:
+        assert http.get("/health/ready").status_code == 200
+    assert ask(own_server, **SHORT).status_code == 200
+    assert own_server.logged(cut.headers["x-request-id"])["stop_latency_ms"] is None
+    assert own_server.logged(failed.headers["x-request-id"])["status"] == "error"
+
+
+def test_a_full_queue_is_a_429_that_says_when_to_come_back(own_server: Server) -> None:
+    own_server.rows("UPDATE settings_app_serving SET max_queued = 2")
+    with streaming(own_server, 32):
+        waiting = [threading.Thread(target=lambda: ask(own_server, **SHORT, timeout=3)) for _ in range(2)]
+        for thread in waiting:
+            thread.start()
+        time.sleep(0.5)
+        refused = ask(own_server, **SHORT)
+        for thread in waiting:
+            thread.join()
+    error = refused.json()["error"]
+    assert (refused.status_code, error["type"], error["code"]) == (429, "rate_limit_error", "queue_full")
+    assert refused.headers["x-should-retry"] == "true"
+    assert int(refused.headers["retry-after"]) >= 1
+    assert own_server.logged(refused.headers["x-request-id"])["status"] == "rejected"
+
+
+def test_a_body_that_does_not_come_is_a_408(own_server: Server) -> None:
+    own_server.set_timeouts(chat_seconds=0.5)
+    host, port = own_server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as slow:
+        head = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{"
+        slow.sendall(head.encode())
+        began = time.monotonic()
+        answer = slow.makefile("rb").read().decode()
+    assert answer.startswith("HTTP/1.1 408 ")
+    assert '"body_too_late"' in answer
+    assert 0.4 < time.monotonic() - began < 2
+
+
+def test_a_stopping_server_tells_its_streams_why(own_server: Server) -> None:
+    with streaming(own_server, 1) as (answer,):
+        stopper = threading.Thread(target=own_server.stop)
+        stopper.start()
+        os.kill(own_server.runner_pids()[0], signal.SIGSTOP)  # else it might be done in time
+        *_, error, done = [line for line in answer.lines if line]  # type: ignore[attr-defined]
+        stopper.join()
+    assert '"draining"' in error
+    assert done == "data: [DONE]"
+    (row,) = own_server.rows("SELECT * FROM settings_app_requestlog WHERE streamed")
+    assert (row["status"], row["error_code"]) == ("rejected", "draining")
