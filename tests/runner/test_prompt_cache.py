@@ -14,6 +14,7 @@ from mlx_lm.models.cache import ArraysCache, KVCache
 from inference.messages import Sampling, TextPrompt
 from inference.runner.prompt_cache import LayerCaches, PromptCache
 from tests.runner.process import Answer, Runner, long_prompt, ready
+from tests.tiny_model import make_tiny_model
 
 LONG = Sampling(temperature=0, max_tokens=30)
 SEEDED = Sampling(temperature=1, top_p=0.95, seed=3, max_tokens=30)
@@ -30,6 +31,15 @@ def uncached(tiny_model: Path) -> Iterator[Runner]:
 def serial(tiny_model: Path) -> Iterator[Runner]:
     with ready(tiny_model, module="tests.runner.serial_runner") as runner:
         yield runner
+
+
+@pytest.fixture(scope="module")
+def sliding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Runner, Runner]]:
+    """A model whose caches cannot be trimmed once they are longer than its window; with and without a cache."""
+    folder = tmp_path_factory.mktemp("models") / "sliding"
+    model = make_tiny_model(folder, sliding_window=64, layer_types=["sliding_attention", "full_attention"])
+    with ready(model) as runner, ready(model, "--prompt-cache-bytes", "0") as uncached:
+        yield runner, uncached
 
 
 @pytest.fixture(params=["runner", "serial"])
@@ -90,8 +100,8 @@ def test_a_longer_prompt_begins_where_the_shorter_one_ended(either: Runner, unca
 def test_a_stop_string_leaves_what_was_computed(runner: Runner) -> None:
     prompt = long_prompt()
     whole = runner.ask(prompt, LONG).text
-    stopping = Sampling(temperature=0, stop=(whole[10:20],))
-    assert runner.ask(prompt, stopping).text == whole[:10]
+    stop = whole[10:20]
+    assert runner.ask(prompt, Sampling(temperature=0, stop=(stop,))).text == whole[: whole.index(stop)]
     assert runner.ask(prompt, LONG).text == whole
 
 
@@ -102,6 +112,23 @@ def test_rows_that_begin_alike_share_no_state(runner: Runner, uncached: Runner) 
     rows = [runner.add(prompt, LONG) for prompt in prompts]
     texts = [runner.wait(row).text for row in rows]
     assert texts == [uncached.ask(prompt, LONG).text for prompt in prompts]
+
+
+@pytest.mark.parametrize("leaves_in", ["prefill", "decode", "never"])
+def test_caches_that_cannot_be_trimmed(sliding: tuple[Runner, Runner], leaves_in: str) -> None:
+    runner, uncached = sliding
+    prompt = long_prompt()
+    row = runner.add(prompt, LONG)
+    answer = runner.answers[row]
+    if leaves_in == "never":
+        runner.wait(row)
+    else:
+        decodes = leaves_in == "decode"
+        runner.until(lambda: answer.tokens > 5 if decodes else len(answer.prefills) > 2)
+        runner.abort(row)
+    again = runner.ask(prompt, LONG)
+    second_try_is_quick(again, answer.prefills[-1].done_tokens - 1)
+    assert again.text == uncached.ask(prompt, LONG).text
 
 
 def test_it_is_bounded_in_bytes(tiny_model: Path) -> None:
