@@ -12,7 +12,8 @@ from django.http import HttpRequest
 from settings_app import changes, timeouts
 from settings_app.changes import admin_author
 from settings_app.endpoints import BY_KEY
-from settings_app.models import Access, ApiKey, Change, LocalModel, Timeout
+from settings_app.forms.serving import ServingForm
+from settings_app.models import Access, ApiKey, Change, LocalModel, Serving, Timeout
 from settings_app.models.timeout import NOT_SECONDS
 
 
@@ -80,6 +81,12 @@ class TimeoutAdmin(FixedRowsAdmin):
 @admin.register(Access)
 class AccessAdmin(FixedRowsAdmin):
     list_display = ["__str__", "require_key_on_loopback"]
+
+
+@admin.register(Serving)
+class ServingAdmin(FixedRowsAdmin):
+    form = ServingForm
+    list_display = ["__str__", "keep_alive", "honour_client_timeout", "stuck_grace_seconds", "max_queued"]
 
 
 @admin.register(LocalModel)

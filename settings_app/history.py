@@ -1,15 +1,17 @@
 """The record of every change of a setting: read in pages, and put back."""
 
 from django.apps import apps
-from django.core.exceptions import ValidationError
+from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import models
 from django.http import Http404
 
 from settings_app import changes
 from settings_app.changes import Author
-from settings_app.models import Access, Change, Timeout
+from settings_app.durations import seconds_text
+from settings_app.models import Access, Change, Serving, Timeout
 
-REVERTABLE = {model._meta.model_name: model for model in (Timeout, Access)}
+NOTHING = "\N{EN DASH}"
+REVERTABLE = {model._meta.model_name: model for model in (Timeout, Access, Serving)}
 
 
 def page(*, before: int | None, limit: int) -> tuple[list[Change], int | None]:
@@ -17,6 +19,27 @@ def page(*, before: int | None, limit: int) -> tuple[list[Change], int | None]:
     rows = Change.objects.all() if before is None else Change.objects.filter(id__lt=before)
     found = list(rows[: limit + 1])
     return found[:limit], (found[limit - 1].id if len(found) > limit else None)
+
+
+def field_label(change: Change) -> str:
+    """What was changed, in the words of the forms: the field, or for a whole row the kind of row."""
+    try:
+        options = apps.get_model("settings_app", change.table)._meta
+        named = options.get_field(change.field) if change.field else options
+    except (LookupError, FieldDoesNotExist):  # of another version of this product
+        return (change.field or change.table).replace("_", " ")
+    return str(getattr(named, "verbose_name", change.field))
+
+
+def value_text(value: object, field: str) -> str:
+    """A value in the words of the page it was changed on."""
+    if value is None or value == "":
+        return NOTHING
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, int | float) and field == "seconds":
+        return seconds_text(value)
+    return str(value)
 
 
 def can_revert(change: Change) -> bool:
@@ -40,7 +63,7 @@ def revert(change_id: int, author: Author) -> Change:
     if row is None:
         raise ValidationError(f"{change.label} is no longer there.")
     if getattr(row, change.field) == change.old:
-        raise ValidationError(f"{change.label} is {change.old} already.")
+        raise ValidationError(f"{change.label} is {value_text(change.old, change.field)} already.")
     setattr(row, change.field, change.old)
     changes.save(row, author)
     return Change.objects.filter(table=change.table, row=change.row).latest("id")

@@ -2,7 +2,7 @@ from django.contrib.auth import views as auth
 from django.urls import path
 from django.views.generic import RedirectView
 
-from settings_app.views import api_keys, history, setup, timeouts
+from settings_app.views import api_keys, history, serving, setup, timeouts
 from settings_app.views.sign_in import SignIn
 
 urlpatterns = [
@@ -15,6 +15,7 @@ urlpatterns = [
     path("settings/", timeouts.settings_page, name="settings"),
     path("settings/timeouts/", timeouts.save, name="settings-timeouts"),
     path("settings/timeouts/reset/", timeouts.reset, name="settings-timeouts-reset"),
+    path("settings/serving/", serving.save, name="settings-serving"),
     path("history/", history.history_page, name="history"),
     path("history/<int:change_id>/revert/", history.revert, name="history-revert"),
     path("keys/", api_keys.page, name="keys"),

@@ -19,8 +19,13 @@ class ChangeOut(Schema):
     door: str
     label: str
     field: str
+    field_label: str
     old: Any
     new: Any
+
+    @staticmethod
+    def resolve_field_label(change: Change) -> str:
+        return history.field_label(change)
 
 
 class Page(Schema):

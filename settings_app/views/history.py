@@ -30,5 +30,6 @@ def revert(request: HttpRequest, change_id: int) -> HttpResponse:
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     else:
-        messages.success(request, f"{change.label} is {change.new} again.")
+        value = history.value_text(change.new, change.field)
+        messages.success(request, f"{change.label}: {history.field_label(change)} is {value} again.")
     return redirect("history")

@@ -23,6 +23,7 @@ function fraction(seconds) {
 const rows = () => document.querySelectorAll("#timeouts [data-timeout]");
 const numberIn = (row) => row.querySelector("input[type=number]");
 const rangeIn = (row) => row.querySelector("[data-range]");
+const applies = () => document.querySelector("#timeouts-form [name=apply_to_running]")?.checked;
 const initialIn = (row) => row.querySelector("input[name^=initial-]");
 let leaving = false;
 
@@ -49,7 +50,8 @@ function refresh() {
   const form = document.getElementById("timeouts-form");
   if (!form) return;
   const changed = isChanged();
-  document.getElementById("timeouts-save").disabled = !changed && !("alwaysSavable" in form.dataset);
+  // The box alone is enough: running requests get what is stored.
+  document.getElementById("timeouts-save").disabled = !changed && !applies() && !("alwaysSavable" in form.dataset);
   const unsaved = document.getElementById("timeouts-unsaved");
   const text = changed ? "Unsaved changes" : "";
   if (unsaved.textContent !== text) unsaved.textContent = text;
@@ -62,6 +64,7 @@ function start() {
 
 document.addEventListener("input", (event) => {
   const row = event.target.closest("[data-timeout]");
+  if (event.target.name === "apply_to_running") refresh();
   if (!row) return;
   if (event.target === rangeIn(row)) numberIn(row).value = event.target.value;
   else if (event.target !== numberIn(row)) return;

@@ -1,0 +1,19 @@
+from django import forms
+
+from settings_app.models import Serving
+
+GRACE = "Enter 0.5 to 600 seconds."
+QUEUE = "Enter a whole number from 1 to 10000."
+
+
+def _number(words: str) -> dict[str, str]:
+    return dict.fromkeys(("required", "invalid", "min_value", "max_value"), words)
+
+
+class ServingForm(forms.ModelForm[Serving]):
+    """All doors validate with it, so that they refuse the same values with the same words."""
+
+    class Meta:
+        model = Serving
+        fields = ("keep_alive", "honour_client_timeout", "stuck_grace_seconds", "max_queued")
+        error_messages = {"stuck_grace_seconds": _number(GRACE), "max_queued": _number(QUEUE)}
