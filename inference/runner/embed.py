@@ -44,6 +44,7 @@ class EmbeddingModel:
         self._turns: list[EmbedRow] = []
         for _ in range(2):  # the first one compiles kernels, the second one says how fast the machine is
             self._vectors([[0] * (FIRST_TOKENS // 2)] * 2)
+        mx.clear_cache()
 
     @property
     def busy(self) -> bool:
@@ -54,7 +55,7 @@ class EmbeddingModel:
 
     def stats(self) -> Stats:
         return Stats(
-            memory_bytes=mx.get_active_memory(),
+            memory_bytes=mx.get_active_memory() + mx.get_cache_memory(),
             prompt_cache_bytes=0,
             decoding=0,
             prefilling=len(self._turns),
