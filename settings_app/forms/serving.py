@@ -1,3 +1,5 @@
+from typing import Any
+
 from django import forms
 
 from settings_app.models import Serving
@@ -17,3 +19,9 @@ class ServingForm(forms.ModelForm[Serving]):
         model = Serving
         fields = ("keep_alive", "honour_client_timeout", "stuck_grace_seconds", "max_queued")
         error_messages = {"stuck_grace_seconds": _number(GRACE), "max_queued": _number(QUEUE)}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        grace = self.initial.get("stuck_grace_seconds")
+        if grace is not None and grace == int(grace):
+            self.initial["stuck_grace_seconds"] = int(grace)  # 30.0 as a person would type it
