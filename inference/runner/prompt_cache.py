@@ -47,9 +47,8 @@ class PromptCache:
             return None, 0
         self._entries.remove(best)
         self._entries.append(best)
-        caches = copy.deepcopy(
-            best.caches
-        )  # objects, not buffers: an array that is written to becomes another
+        # Objects, not buffers: an array that is written to becomes another one.
+        caches = copy.deepcopy(best.caches)
         if known < len(best.tokens):
             trim_prompt_cache(caches, len(best.tokens) - known)
         return caches, known
