@@ -3,6 +3,7 @@ import ipaddress
 import os
 import signal
 import socket
+import warnings
 from types import FrameType
 from typing import Any
 
@@ -35,6 +36,8 @@ class Command(DatabaseCommand):
         if not _is_loopback(host):
             self._check_open_bind(host)
             settings.ALLOWED_HOSTS.append(host)
+        # whitenoise hands static files over as plain iterators; they are small, and read whole.
+        warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
         config = uvicorn.Config(
             "mlx_manager.asgi:application",
             host=host,
