@@ -24,7 +24,6 @@ def own_runner(tiny_model: Path) -> Iterator[Runner]:
 def test_memory_is_back_after_expiries_in_random_phases(own_runner: Runner) -> None:
     runner = own_runner
     chance = random.Random(0)
-    expire(runner, chance, 20)
     before = at_rest(runner)
     expire(runner, chance, EXPIRIES)
     after = at_rest(runner)
