@@ -35,7 +35,9 @@ class Arrival:
         if model is None:
             known = ", ".join(self.settings.models) or "none; add one with manage.py add_model"
             raise NotFound(
-                f"The model {name!r} does not exist. Known: {known}.", code="model_not_found", param="model"
+                f"The model {name[:200]!r} does not exist. Known: {known}.",
+                code="model_not_found",
+                param="model",
             )
         if kind is not None and model.kind != kind:
             code, does_not = _DOES_NOT[model.kind]

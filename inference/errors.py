@@ -8,6 +8,7 @@ ApiError
 │   ├── NotFound          404   unknown path or model
 │   ├── MethodNotAllowed  405
 │   ├── BodyTooLate       408   the only one that says the client was slow
+│   ├── BodyTooLarge      413
 │   ├── QueueFull         429
 │   └── Draining          503   the server is going down
 ├── DeadlineExceeded      504   in-band once the stream has begun
@@ -76,6 +77,10 @@ class MethodNotAllowed(Refusal):
 
 class BodyTooLate(Refusal):
     status = 408
+
+
+class BodyTooLarge(Refusal):
+    status = 413
 
 
 class QueueFull(Refusal):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from urllib.parse import unquote, urlsplit
 
-from django.core.exceptions import DisallowedHost, RequestDataTooBig
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.decorators import async_only_middleware
@@ -80,12 +80,7 @@ async def _answer(request: HttpRequest, arrival: Arrival) -> HttpResponseBase:
     _check_origin(request)
     settings = arrival.settings = await snapshot.current()
     arrival.key = _check_key(request, settings)
-    try:
-        return await _view(request)(request, arrival)
-    except RequestDataTooBig:
-        raise InvalidRequest("The body is too large.", code="body_too_large") from None
-    except RecursionError:
-        raise InvalidRequest("The body is nested too deeply.", code="invalid_json") from None
+    return await _view(request)(request, arrival)
 
 
 def _refused(request: HttpRequest, arrival: Arrival, error: ApiError) -> HttpResponseBase:

@@ -1,4 +1,4 @@
-"""Reads the body of a request to /v1 in time: a client that sends slowly must not hold its place for ever."""
+"""Reads the body of a request to /v1, in time and within bounds: a slow client must not hold its place for ever."""
 
 import asyncio
 import time
@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
+from django.conf import settings
 
-from inference.errors import BodyTooLate
+from inference.errors import ApiError, BodyTooLarge, BodyTooLate
 from settings_app import snapshot
 from settings_app.endpoints import ENDPOINTS
 
@@ -19,20 +20,27 @@ READS_BODY = ("POST", "PUT", "PATCH")
 
 
 async def body_in_time(scope: Any, receive: Receive, send: Send) -> Receive | None:
-    """A `receive` whose body is here already. None: it did not come before the deadline, and that was answered."""
+    """A `receive` whose body is here already. None: it came too late or is too large, and that was answered."""
     endpoint = BY_PATH.get(scope["path"])
     if endpoint is None or scope["method"] not in READS_BODY:
         return receive
     seconds = (await snapshot.current()).timeouts[endpoint.key]
     until = scope["arrived"] + seconds
     messages: list[Any] = []
+    size = 0
     try:
         while not messages or messages[-1].get("more_body"):
             messages.append(await asyncio.wait_for(receive(), until - time.monotonic()))
+            size += len(messages[-1].get("body", b""))
+            if size > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+                most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20
+                raise BodyTooLarge(f"The body is larger than {most} MiB.", code="body_too_large")
     except TimeoutError:
-        await _answer(
-            send, BodyTooLate(f"The body did not arrive within {seconds:g} s.", code="body_too_late")
-        )
+        error = BodyTooLate(f"The body did not arrive within {seconds:g} s.", code="body_too_late")
+        await _refuse(send, error)
+        return None
+    except BodyTooLarge as too_large:
+        await _refuse(send, too_large)
         return None
 
     async def again() -> Any:
@@ -41,7 +49,7 @@ async def body_in_time(scope: Any, receive: Receive, send: Send) -> Receive | No
     return again
 
 
-async def _answer(send: Send, error: BodyTooLate) -> None:
+async def _refuse(send: Send, error: ApiError) -> None:
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": msgspec.json.encode(error.body())})

@@ -179,9 +179,16 @@ class Runner:
             self._socket.send(_encoder.encode(command))
 
     async def _listen(self) -> None:
-        while True:
-            for event in _decoder.decode(await self._socket.recv()):
-                self._hear(event)
+        try:
+            while True:
+                for event in _decoder.decode(await self._socket.recv()):
+                    self._hear(event)
+        except (
+            Exception
+        ):  # without its ears the runner would look alive, and every request wait for its deadline
+            log.exception("runner of %s, process %d, said what cannot be read", self.name, self.process.pid)
+            self._fail(RunnerFailed(f"Model {self.name} failed and was ended. Send the request again."))
+            self.process.kill()
 
     def _hear(self, event: Event) -> None:
         match event:

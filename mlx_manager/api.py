@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Swagger
 
 from inference.api import local_models
@@ -23,6 +24,12 @@ api.add_router("/settings", timeouts.router)
 api.add_router("/settings", serving.router)
 api.add_router("/settings", history.router)
 api.add_router("", local_models.router)
+
+
+def nothing_there(request: HttpRequest) -> HttpResponse:
+    """A program that asks for what is not there is told so in JSON."""
+    return JsonResponse({"detail": f"There is nothing at {request.path}. See /api/docs."}, status=404)
+
 
 urls = api.urls
 for pattern in urls[0]:

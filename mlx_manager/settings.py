@@ -115,6 +115,8 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "login"
 
+DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 2**20  # a prompt that fills a million tokens of context has some 5 MB
+
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_NAME = "mlx_manager_session"
 CSRF_COOKIE_NAME = "mlx_manager_csrf"

@@ -1,6 +1,6 @@
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from inference import health
 from mlx_manager import api
@@ -10,5 +10,6 @@ urlpatterns = [
     path("health/ready", login_not_required(health.ready)),
     path("admin/", admin.site.urls),
     path("api/", api.urls),
+    re_path("^api/", login_not_required(api.nothing_there)),
     path("", include("settings_app.urls")),
 ]

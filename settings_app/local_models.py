@@ -21,8 +21,11 @@ def add(*, name: str, path: Path, author: Author, kind: str | None = None) -> Lo
 
     Raises ValidationError if the name cannot be used or the folder is no model in mlx format.
     """
-    folder = path.expanduser().resolve()
-    _check_folder(folder)
+    try:
+        folder = path.expanduser().resolve()
+        _check_folder(folder)
+    except OSError as error:
+        raise ValidationError({"path": f"The folder cannot be read: {error}."}) from error
     with transaction.atomic():
         model = LocalModel.objects.filter(name=name).first() or LocalModel(name=name)
         model.path = str(folder)

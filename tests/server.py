@@ -71,6 +71,17 @@ class Server:
             database.commit()
             return found
 
+    def rows_held(self, wait_seconds: float = 5) -> int:
+        """Rows that runners have, once they had time to let go of what has ended."""
+        ends = time.monotonic() + wait_seconds
+        with self.api() as api:
+            while True:
+                models = api.get("/api/models").raise_for_status().json()
+                held = sum(int(m["decoding"] + m["prefilling"] + m["queued"]) for m in models)
+                if held == 0 or time.monotonic() > ends:
+                    return held
+                time.sleep(0.02)
+
     def runner_pids(self) -> list[int]:
         """The processes that hold models, as the log says and the system confirms."""
         started = [

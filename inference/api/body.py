@@ -25,6 +25,8 @@ def decode(request: HttpRequest, kind: type[T]) -> T:
         raise _invalid(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"The body is no valid JSON: {error}", code="invalid_json") from None
+    except RecursionError:
+        raise InvalidRequest("The body is nested too deeply.", code="invalid_json") from None
 
 
 def json_response(data: Any, status: int = 200) -> HttpResponse:

@@ -41,4 +41,4 @@ def _render(request: HttpRequest, status: int = 200, **context: Any) -> HttpResp
     """The whole page; for htmx the panel alone."""
     if getattr(request, "htmx", False):
         return render(request, "settings/serving.html", context, status=status)
-    return render(request, "settings.html", {**timeouts._section(), **context}, status=status)
+    return render(request, "settings.html", {**timeouts.section(), **context}, status=status)

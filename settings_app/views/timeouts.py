@@ -13,7 +13,7 @@ from settings_app.views.staff import staff_only
 @require_safe
 @staff_only
 def settings_page(request: HttpRequest) -> HttpResponse:
-    return _render(request, _section())
+    return _render(request, section())
 
 
 @require_POST
@@ -21,11 +21,11 @@ def settings_page(request: HttpRequest) -> HttpResponse:
 def save(request: HttpRequest) -> HttpResponse:
     form = TimeoutsForm(timeouts.in_force(), request.POST)
     if form.save(page_author(request)) is None:
-        return _render(request, _section(form=form), status=422)
+        return _render(request, section(form=form), status=422)
     said = "Timeouts saved. They hold from the next request on."
     if form.to_apply:
         said = f"Timeouts saved. {_running_text(timeouts.apply_to_running(form.to_apply))}"
-    return _render(request, _section(saved=said))
+    return _render(request, section(saved=said))
 
 
 @require_POST
@@ -34,7 +34,7 @@ def reset(request: HttpRequest) -> HttpResponse:
     before = timeouts.in_force().by_field()
     after = timeouts.reset(page_author(request)).by_field()
     undo = list(before.items()) if before != after else []
-    return _render(request, _section(saved="Defaults restored.", undo=undo))
+    return _render(request, section(saved="Defaults restored.", undo=undo))
 
 
 def _running_text(changed: int | None) -> str:
@@ -43,7 +43,7 @@ def _running_text(changed: int | None) -> str:
     return f"{changed} running request{'' if changed == 1 else 's'} changed."
 
 
-def _section(
+def section(
     *, form: TimeoutsForm | None = None, saved: str = "", undo: list[tuple[str, float]] | None = None
 ) -> Mapping[str, object]:
     in_force = timeouts.in_force()
@@ -55,7 +55,7 @@ def _section(
     }
 
 
-def _render(request: HttpRequest, section: Mapping[str, object], status: int = 200) -> HttpResponse:
+def _render(request: HttpRequest, found: Mapping[str, object], status: int = 200) -> HttpResponse:
     """The whole page; for htmx the section alone."""
     template = "settings/timeouts.html" if getattr(request, "htmx", False) else "settings.html"
-    return render(request, template, dict(section), status=status)
+    return render(request, template, dict(found), status=status)

@@ -44,6 +44,8 @@ def test_a_stuck_runner_is_ended_after_the_grace_and_its_other_requests_fail(own
         assert "tiny has not let go" in stuck.text
     neighbour.join(10)
     assert 4 < time.monotonic() - began < 6.5
+    while alive(pid) and time.monotonic() - began < 10:
+        time.sleep(0.02)
     assert not alive(pid)
     failed = answers["neighbour"]
     assert (failed.status_code, failed.json()["error"]["code"]) == (503, "runner_failed")
