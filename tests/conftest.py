@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.server import Server, environment, manage, serving
+from tests.tiny_encoder import make_tiny_encoder
 from tests.tiny_model import make_tiny_model
 
 for noisy in ("httpx2", "openai"):  # each request a line, three times, in every failure report
@@ -22,9 +23,11 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[Server]:
-    """One server for all tests that leave it as it was, with the model `tiny` loaded and a low floor for deadlines."""
+    """One server for all tests that leave it as it was: `tiny` loaded, `tiny-embed` not, a low floor for deadlines."""
     home = tmp_path_factory.mktemp("home")
     manage(environment(home, **FLOOR), "add_model", "tiny", str(tiny_model))
+    encoder = make_tiny_encoder(home / "encoder")
+    manage(environment(home, **FLOOR), "add_model", "tiny-embed", str(encoder), "--kind", "embedding")
     with serving(home, **FLOOR) as server:
         warm(server)
         yield server

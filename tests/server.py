@@ -34,9 +34,11 @@ class Server:
     admin_key: str = ""
     lines: list[str] = field(default_factory=list)
 
-    def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def manage(
+        self, *arguments: str, check: bool = True, timeout: float = 60
+    ) -> subprocess.CompletedProcess[str]:
         """`manage.py …` in another process, on the same home."""
-        return manage(self.environment, *arguments, check=check)
+        return manage(self.environment, *arguments, check=check, timeout=timeout)
 
     def openai(self, **options: Any) -> openai.OpenAI:
         return openai.OpenAI(base_url=f"{self.url}/v1", api_key="not-needed", **options)
@@ -108,7 +110,7 @@ def alive(pid: int) -> bool:
 
 
 def manage(
-    environment: dict[str, str], *arguments: str, check: bool = True
+    environment: dict[str, str], *arguments: str, check: bool = True, timeout: float = 60
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
@@ -117,7 +119,7 @@ def manage(
         capture_output=True,
         text=True,
         check=check,
-        timeout=60,
+        timeout=timeout,
     )
 
 

@@ -32,7 +32,7 @@ def test_once_required_a_key_is_needed_here_too_until_it_is_revoked(server: Serv
                 assert refused.status_code == 401
                 assert refused.json()["error"]["code"] == "invalid_api_key"
         with openai.OpenAI(base_url=f"{server.url}/v1", api_key=key) as client:
-            assert [model.id for model in client.models.list()] == ["tiny"]
+            assert [model.id for model in client.models.list()] == ["tiny", "tiny-embed"]
         (stored,) = server.rows("SELECT digest, last4 FROM settings_app_apikey WHERE name = 'laptop'")
         assert stored == {"digest": sha256(key.encode()).hexdigest(), "last4": key[-4:]}
         server.rows("DELETE FROM settings_app_apikey WHERE name = 'laptop'")

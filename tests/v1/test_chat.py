@@ -164,7 +164,7 @@ def test_unknown_paths_and_methods_answer_json(server: Server) -> None:
 
 def test_models_are_listed_and_found(server: Server) -> None:
     with server.openai() as client:
-        assert [model.id for model in client.models.list()] == ["tiny"]
+        assert [model.id for model in client.models.list()] == ["tiny", "tiny-embed"]
         assert client.models.retrieve("tiny").object == "model"
         with pytest.raises(openai.NotFoundError):
             client.models.retrieve("nobody")

@@ -31,13 +31,14 @@ class Command(DatabaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--url", help="The server's address; else the one that serves this home.")
+        parser.add_argument("--slack", type=float, default=1.0, help="Widens every bound by so much (1).")
         parser.add_argument("--model", help="The text model to drill; else the first.")
         parser.add_argument("--embedding-model", help="The embedding model to drill; else the first.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         models = self._models(options)
         with self._client(options["url"] or _address()) as http:
-            drill = Drill(http, _stop_latency)
+            drill = Drill(http, _stop_latency, options["slack"])
             self.stdout.write(HEAD)
             failures = sum(self._row(drill, *case) for case in _cases(models))
         if failures:
