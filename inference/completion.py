@@ -9,7 +9,7 @@ import msgspec
 from inference import running
 from inference.call import Call, Outcome, Phase
 from inference.deadline import DeadlinePassed, bounded
-from inference.errors import ApiError, Draining, InternalError, InvalidRequest, QueueFull
+from inference.errors import ApiError, Draining, InternalError, InvalidRequest, QueueFull, Unattainable
 from inference.local import Runner
 from inference.messages import Add, Done, Embed, Event, Prefill, Ready, Refused, Tokens
 from inference.pool import pool
@@ -66,7 +66,7 @@ async def _events(
     if running.is_draining():
         raise Draining
     runner = await pool.runner(model)
-    _check_queue(runner, serving.max_queued)
+    _check_queue(call, runner, serving.max_queued)
     left: set[str] = set()
     try:
         runner.wait(call.inbox)
@@ -84,18 +84,37 @@ async def _events(
             yield events
     finally:
         runner.leave(call.inbox)
-        for row_id in left:
+        for row_id in left - _ended_unread(call):
             request_log.stopping(call)
             runner.drop(
                 row_id, serving.stuck_grace_seconds, lambda seconds: request_log.stopped(call, seconds)
             )
 
 
-def _check_queue(runner: Runner, max_queued: int) -> None:
+def _ended_unread(call: Call) -> set[str]:
+    """Rows whose end came in at the very moment of leaving. The runner knows them no more and would not answer: it
+    would be taken for stuck.
+    """
+    ended = [event for event in call.inbox.unread() if isinstance(event, Done | Refused)]
+    for event in ended:
+        if isinstance(event, Done):
+            _note_gone(call, event)
+    return {event.id for event in ended}
+
+
+def _check_queue(call: Call, runner: Runner, max_queued: int) -> None:
+    """Admission. How long the queue takes is told from how long rows took of late."""
+    wait = runner.queued * runner.seconds_per_row / BATCH_ROWS
     if runner.queued >= max_queued:
         raise QueueFull(
             f"{runner.queued} requests wait for {runner.name} already. Try again later.",
-            retry_after=max(1.0, runner.seconds_per_row * runner.queued / BATCH_ROWS),
+            retry_after=max(1.0, wait),
+        )
+    if runner.ready is not None and wait > call.deadline.remaining():
+        raise Unattainable(
+            f"{runner.queued} requests wait for {runner.name}, which takes about {wait:.0f} s: "
+            f"longer than the {call.deadline.seconds:g} s that this one has.",
+            retry_after=max(1.0, wait - call.deadline.remaining()),
         )
 
 
@@ -111,11 +130,15 @@ def _note(call: Call, event: Event) -> None:
                 call.enter(Phase.DECODE)
             call.completion_tokens += event.count
         case Done():
-            call.progress[event.id] = (event.prompt_tokens, event.cached_tokens)
-            if event.stop_latency is not None:
-                call.stop_latency = max(call.stop_latency or 0.0, event.stop_latency)
+            _note_gone(call, event)
             if event.reason not in ("stop", "length"):
                 raise DeadlinePassed
             call.finish_reason = event.reason
         case Refused():
             raise InvalidRequest(event.message, code=event.code, param=event.param)
+
+
+def _note_gone(call: Call, event: Done) -> None:
+    call.progress[event.id] = (event.prompt_tokens, event.cached_tokens)
+    if event.stop_latency is not None:
+        call.stop_latency = max(call.stop_latency or 0.0, event.stop_latency)

@@ -27,6 +27,10 @@ class Inbox:
         """Lets `take` return, with nothing if there is nothing: the reader has something else to look at."""
         self._filled.set()
 
+    def unread(self) -> list[Event]:
+        """What has come in and was not taken, for a reader that leaves."""
+        return self._events
+
     async def take(self) -> list[Event]:
         """All that has come in, at once; waits for something. Raises the failure after the last event."""
         if not self._events and self._failure is None:

@@ -1,0 +1,107 @@
+"""A row that ends in the very moment in which its request does. Over HTTP that is luck: here the moment is chosen."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import zmq
+import zmq.asyncio
+
+from inference.call import Call, new_id
+from inference.completion import run
+from inference.deadline import Wish, effective
+from inference.inbox import Inbox
+from inference.local import Runner
+from inference.messages import Add, Done, Event, Ready, Sampling, TextPrompt
+from inference.pool import pool
+from inference.request_log import request_log
+from settings_app.endpoints import ENDPOINTS
+from settings_app.models import RequestLog
+from settings_app.snapshot import Model, Serving
+
+MODEL = Model("tiny", Path(), "text", None)
+SERVING = Serving("comment", honour_client_timeout=True, stuck_grace_seconds=0.2, max_queued=10)
+
+
+class _Process:
+    """A runner's, as the server sees it."""
+
+    pid = 0
+    stdin = None
+
+    def __init__(self) -> None:
+        self.ended = asyncio.Event()
+        self.killed = False
+
+    async def wait(self) -> int:
+        await self.ended.wait()
+        return 0
+
+    def kill(self) -> None:
+        self.killed = True
+        self.ended.set()
+
+
+class _Inbox(Inbox):
+    """Its reader is made to leave as the end of its row comes in, before it could read that."""
+
+    reader: "asyncio.Task[None]"
+
+    def put(self, event: Event) -> None:
+        if isinstance(event, Done):
+            self.reader.cancel()
+        super().put(event)
+
+
+def test_a_row_that_ended_as_its_request_did_is_waited_for_no_more(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The runner does not answer for a row that it has let go of: it must not be taken for stuck."""
+    logged: list[RequestLog] = []
+    monkeypatch.setattr(request_log, "put", logged.append)
+    killed, busy = asyncio.run(_leave_at_the_end(monkeypatch, tmp_path))
+    assert (killed, busy) == (False, False)
+    (row,) = logged
+    assert (row.status, row.stop_latency_ms, row.prompt_tokens) == ("client_closed", 7.0, 3)
+
+
+async def _leave_at_the_end(monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple[bool, bool]:
+    """Whether the runner was killed, and whether it still counts as busy, after the grace."""
+    context = zmq.asyncio.Context()
+    ours, theirs = context.socket(zmq.PAIR), context.socket(zmq.PAIR)
+    ours.bind("inproc://runner")
+    theirs.connect("inproc://runner")
+    process = _Process()
+    runner = Runner("tiny", process, ours, folder)  # type: ignore[arg-type]
+
+    async def only(model: Model) -> Runner:
+        return runner
+
+    monkeypatch.setattr(pool, "runner", only)
+    deadline = effective(time.monotonic(), 60, None, Wish(None))
+    inbox = _Inbox()
+    call = Call(new_id(), ENDPOINTS[0], "tiny", deadline, time.monotonic(), inbox=inbox)
+    inbox.reader = asyncio.create_task(_read(call))
+    await theirs.send(_frame(Ready("text", None, 0)))
+    await theirs.recv()  # the row
+    await theirs.send(_frame(Done("row", "deadline", 3, 1, stop_latency=0.007)))
+    await asyncio.wait({inbox.reader})
+    await asyncio.sleep(2 * SERVING.stuck_grace_seconds)
+    found = process.killed, runner.busy
+    process.ended.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    context.destroy(linger=0)
+    return found
+
+
+async def _read(call: Call) -> None:
+    async for _ in run(call, MODEL, [Add("row", 0.0, TextPrompt("hello"), Sampling())], SERVING):
+        pass
+
+
+def _frame(*events: Event) -> Any:
+    return msgspec.msgpack.encode(list(events))
