@@ -1,0 +1,158 @@
+"""Deadlines that fire in one phase: how long after it the answer came, and the row was dropped."""
+
+import asyncio
+import random
+import statistics
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.client import CHAT, COMPLETIONS, Answer, Client, chat
+from bench.table import Line, spread
+from tests.server import Server
+
+BATCH_ROWS = 32
+WAITING = 16  # streams more than fit: a place that gets free goes to one of them
+PROMPT_TOKENS = 2048  # four chunks
+MEDIAN_MS, WORST_MS = 20.0, 100.0
+SLACK_MS = 5.0
+DECODE_SECONDS, QUEUE_SECONDS = (0.1, 0.3), (0.2, 0.4)
+
+
+@dataclass
+class Cut:
+    """Milliseconds, of requests that were over in the phase that was meant."""
+
+    answered: list[float] = field(default_factory=list)
+    stopped: list[float] = field(default_factory=list)
+    steps: list[float] = field(default_factory=list)  # between two pieces of the same streams
+
+
+class Phases:
+    def __init__(self, server: Server, client: Client, count: int) -> None:
+        self._server = server
+        self._client = client
+        self._count = count
+        self._novel = random.Random(1)
+
+    async def own_cost(self) -> list[Line]:
+        """What it costs to ask and to be answered at once, in this very process: it is part of every figure."""
+        took = []
+        async with await asyncio.start_server(_answer_at_once, "127.0.0.1", 0) as nothing:
+            nobody = Client(f"http://127.0.0.1:{nothing.sockets[0].getsockname()[1]}")
+            for _ in range(self._count):
+                answer = await nobody.get("/")
+                took.append((answer.pieces[-1][0] - answer.sent) * 1000)
+        return [Line("the measurement's own cost", "ms", spread(took))]
+
+    async def decode(self) -> list[Line]:
+        cuts = [await self._cut("decode", streamed, self._ask_decode) for streamed in (True, False)]
+        lines = [Line("a step of one row", "ms", spread(cuts[0].steps))]
+        bounds = _two(cuts[0].steps)
+        return lines + _lines("decode, streamed", cuts[0], bounds) + _lines("decode, whole", cuts[1], bounds)
+
+    async def prefill(self) -> list[Line]:
+        chunks = await self._chunks()
+        cuts = [await self._cut("prefill", streamed, self._ask_prefill) for streamed in (True, False)]
+        lines = [Line("a chunk of prefill, as a neighbour sees it", "ms", spread(chunks))]
+        bounds = {"median": statistics.median(chunks), "worst": max(chunks)}
+        return (
+            lines + _lines("prefill, streamed", cuts[0], bounds) + _lines("prefill, whole", cuts[1], bounds)
+        )
+
+    async def queue(self) -> list[Line]:
+        async with self._full_batch() as watched:
+            cuts = [await self._cut("queue", streamed, self._ask_queue) for streamed in (True, False)]
+        steps = [gap * 1000 for answer in watched for gap in answer.gaps()]
+        lines = [Line(f"a step of {BATCH_ROWS} rows", "ms", spread(steps))]
+        bounds = _two(steps)
+        return lines + _lines("queue, streamed", cuts[0], bounds) + _lines("queue, whole", cuts[1], bounds)
+
+    async def _cut(self, phase: str, streamed: bool, ask: Any) -> Cut:
+        """So many that were over in this phase; the others, few, are of no account."""
+        cut = Cut()
+        while len(cut.answered) < self._count:
+            asked = [await ask(streamed) for _ in range(self._count - len(cut.answered))]
+            for answer, seconds in asked:
+                row = await asyncio.to_thread(self._server.logged, answer.request_id)
+                if (row["status"], row["phase"]) == ("timeout", phase):
+                    cut.answered.append((answer.answered - answer.sent - seconds) * 1000)
+                    cut.stopped.append(row["stop_latency_ms"])
+                    cut.steps += [gap * 1000 for gap in answer.gaps()]
+        return cut
+
+    async def _ask_decode(self, streamed: bool) -> tuple[Answer, float]:
+        seconds = self._novel.uniform(*DECODE_SECONDS)
+        body = chat(f"story {self._novel.random()}")
+        return await self._client.post(CHAT, **body, stream=streamed, timeout=seconds), seconds
+
+    async def _ask_queue(self, streamed: bool) -> tuple[Answer, float]:
+        seconds = self._novel.uniform(*QUEUE_SECONDS)
+        return await self._client.post(CHAT, **chat("hello"), stream=streamed, timeout=seconds), seconds
+
+    async def _ask_prefill(self, streamed: bool) -> tuple[Answer, float]:
+        seconds = self._novel.uniform(0.3, 0.8) * self._prefill_seconds
+        body = {"prompt": self._prompt(), "max_tokens": 1}
+        return await self._client.post(COMPLETIONS, **body, stream=streamed, timeout=seconds), seconds
+
+    def _prompt(self) -> list[int]:
+        """Nothing of it is in the prompt cache."""
+        return [self._novel.randrange(2, 1024) for _ in range(PROMPT_TOKENS)]
+
+    async def _chunks(self) -> list[float]:
+        """Milliseconds that a stream beside a long prompt stands still at most, for each of some prompts."""
+        longest, took = [], []
+        for _ in range(max(1, self._count // 4)):
+            async with self._client.stream(CHAT, **chat("beside")) as beside:
+                answer = await self._client.post(COMPLETIONS, prompt=self._prompt(), max_tokens=1)
+                took.append(answer.pieces[-1][0] - answer.sent)
+                longest.append(max(beside.gaps()) * 1000)
+        self._prefill_seconds = statistics.median(took)
+        return longest
+
+    @asynccontextmanager
+    async def _full_batch(self) -> AsyncGenerator[list[Answer], None]:
+        """More streams than fit, each begun again at its end; what one of them gets is kept."""
+        watched: list[Answer] = []
+        tasks = [asyncio.create_task(self._watch(watched))]
+        tasks += [asyncio.create_task(self._fill(n)) for n in range(BATCH_ROWS + WAITING)]
+        await asyncio.sleep(1)
+        try:
+            yield watched
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch(self, watched: list[Answer]) -> None:
+        while True:
+            watched.append(await self._client.post(CHAT, **chat("watched"), stream=True, max_tokens=300))
+
+    async def _fill(self, n: int) -> None:
+        """The lengths differ, so that places do not get free all at once."""
+        while True:
+            await self._client.drain(CHAT, **chat(f"fill {n}"), max_tokens=2000 + 40 * n)
+
+
+async def _answer_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+    writer.close()
+    await writer.wait_closed()
+
+
+def _two(steps: list[float]) -> dict[str, float]:
+    return {"median": 2 * statistics.median(steps), "worst": 2 * max(steps)}
+
+
+def _lines(kind: str, cut: Cut, stop_bounds: dict[str, float]) -> list[Line]:
+    return [
+        Line(f"answered after, {kind}", "ms", spread(cut.answered), {"median": MEDIAN_MS, "worst": WORST_MS}),
+        Line(
+            f"stopped after, {kind}",
+            "ms",
+            spread(cut.stopped),
+            {name: round(most + SLACK_MS, 3) for name, most in stop_bounds.items()},
+        ),
+    ]
