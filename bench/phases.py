@@ -26,6 +26,7 @@ class Cut:
 
     answered: list[float] = field(default_factory=list)
     stopped: list[float] = field(default_factory=list)
+    untold: int = 0  # of which the runner never said when they were gone
     steps: list[float] = field(default_factory=list)  # between two pieces of the same streams
 
 
@@ -78,7 +79,8 @@ class Phases:
                 row = await asyncio.to_thread(self._server.logged, answer.request_id)
                 if (row["status"], row["phase"]) == ("timeout", phase):
                     cut.answered.append((answer.answered - answer.sent - seconds) * 1000)
-                    cut.stopped.append(row["stop_latency_ms"])
+                    cut.untold += row["stop_latency_ms"] is None
+                    cut.stopped.append(row["stop_latency_ms"] or 0.0)
                     cut.steps += [gap * 1000 for gap in answer.gaps()]
         return cut
 
@@ -93,7 +95,7 @@ class Phases:
 
     async def _ask_prefill(self, streamed: bool) -> tuple[Answer, float]:
         seconds = self._novel.uniform(0.3, 0.8) * self._prefill_seconds
-        body = {"prompt": self._prompt(), "max_tokens": 1}
+        body = {"prompt": self._prompt(), "max_tokens": 500}  # one that ended by itself was not stopped
         return await self._client.post(COMPLETIONS, **body, stream=streamed, timeout=seconds), seconds
 
     def _prompt(self) -> list[int]:
@@ -152,7 +154,7 @@ def _lines(kind: str, cut: Cut, stop_bounds: dict[str, float]) -> list[Line]:
         Line(
             f"stopped after, {kind}",
             "ms",
-            spread(cut.stopped),
-            {name: round(most + SLACK_MS, 3) for name, most in stop_bounds.items()},
+            {**spread(cut.stopped), "untold": cut.untold},
+            {"untold": 0, **{name: round(most + SLACK_MS, 3) for name, most in stop_bounds.items()}},
         ),
     ]
