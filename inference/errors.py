@@ -10,6 +10,7 @@ ApiError
 │   ├── BodyTooLate       408   the only one that says the client was slow
 │   ├── BodyTooLarge      413
 │   ├── QueueFull         429
+│   ├── Unattainable      503   the queue alone would take longer than the deadline
 │   └── Draining          503   the server is going down
 ├── DeadlineExceeded      504   in-band once the stream has begun
 ├── RunnerFailed          503   in-band once the stream has begun
@@ -92,6 +93,17 @@ class QueueFull(Refusal):
     def __init__(self, message: str, *, retry_after: float) -> None:
         headers = {"retry-after": str(math.ceil(retry_after)), "x-should-retry": "true"}
         super().__init__(message, code="queue_full", headers=headers)
+
+
+class Unattainable(Refusal):
+    """Admission: better told now than after a wait. `retry_after`: seconds after which there should be time."""
+
+    status = 503
+    type = "overloaded_error"
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        headers = {"retry-after": str(math.ceil(retry_after)), "x-should-retry": "true"}
+        super().__init__(message, code="deadline_unattainable", headers=headers)
 
 
 class Draining(Refusal):

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db import models
+from django.db import models, transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
@@ -47,6 +47,12 @@ class TimeoutAdminForm(ModelForm[Timeout]):
     apply_to_running = forms.BooleanField(label="Also apply to running requests", required=False)
 
 
+def _apply_to_running(request: HttpRequest, field: str) -> None:
+    changed = timeouts.apply_to_running([field])
+    said = "No server answered." if changed is None else f"Running requests changed: {changed}."
+    messages.info(request, said)
+
+
 @admin.register(Timeout)
 class TimeoutAdmin(FixedRowsAdmin):
     list_display = ["label", "path", "seconds"]
@@ -64,9 +70,9 @@ class TimeoutAdmin(FixedRowsAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: bool) -> None:
         super().save_model(request, obj, form, change)
         if form.cleaned_data["apply_to_running"]:
-            changed = timeouts.apply_to_running([BY_KEY[obj.endpoint].field])
-            said = "No server answered." if changed is None else f"Running requests changed: {changed}."
-            messages.info(request, said)
+            # Admin saves in a transaction, and an order in it is seen by nobody else until that is over.
+            field = BY_KEY[obj.endpoint].field
+            transaction.on_commit(lambda: _apply_to_running(request, field))
 
     def get_form(
         self, request: HttpRequest, obj: Timeout | None = None, change: bool = False, **kwargs: Any

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.pages import PASSWORD, sign_in
 from tests.server import Server
+from tests.v1.asking import streaming
 
 pytestmark = pytest.mark.browser
 LONG: dict[str, Any] = {
@@ -49,6 +50,26 @@ def test_a_save_in_the_admin_cuts_the_next_request(server: Server, signed_in: Pa
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("was changed successfully")).to_be_visible()
     _expect_cut_after(server, 1.25)
+
+
+def test_the_box_in_the_page_and_the_one_in_the_admin_reach_running_requests(
+    server: Server, signed_in: Page
+) -> None:
+    page = signed_in
+    server.set_timeouts(chat_seconds=60)
+    page.goto("/settings/")
+    page.get_by_label("Chat Completions", exact=True).fill("70")
+    page.get_by_label("Also apply to running requests").check()
+    with streaming(server, 2):
+        page.get_by_role("button", name="Save", exact=True).first.click()
+        expect(page.get_by_text("2 running requests changed.")).to_be_visible()
+    page.goto("/admin/settings_app/timeout/chat/change/")
+    page.get_by_label("Seconds").fill("0.5")
+    page.get_by_label("Also apply to running requests").check()
+    with streaming(server, 2):
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_text("Running requests changed: 2.")).to_be_visible()
+        assert server.rows_held() == 0
 
 
 def _expect_cut_after(server: Server, seconds: float) -> None:

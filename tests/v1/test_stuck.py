@@ -74,6 +74,29 @@ def test_a_full_queue_is_a_429_that_says_when_to_come_back(own_server: Server) -
     assert own_server.logged(refused.headers["x-request-id"])["status"] == "rejected"
 
 
+def test_what_cannot_be_done_in_time_is_told_at_once(own_server: Server) -> None:
+    """Twenty wait, a row took about a second of late, 32 run at once: 0.6 s, and this one has 0.2."""
+    with streaming(own_server, 32):
+        waiting = [threading.Thread(target=lambda: ask(own_server, **SHORT, timeout=4)) for _ in range(20)]
+        for thread in waiting:
+            thread.start()
+        time.sleep(1)
+        began = time.monotonic()
+        refused = ask(own_server, **SHORT, timeout=0.2)
+        assert time.monotonic() - began < 0.2
+        assert ask(own_server, **SHORT, timeout=2).json()["error"]["code"] == "deadline_exceeded"
+        for thread in waiting:
+            thread.join()
+    error = refused.json()["error"]
+    assert (refused.status_code, error["type"], error["code"]) == (
+        503,
+        "overloaded_error",
+        "deadline_unattainable",
+    )
+    assert int(refused.headers["retry-after"]) >= 1
+    assert refused.headers["x-should-retry"] == "true"
+
+
 def test_a_body_that_does_not_come_is_a_408(own_server: Server) -> None:
     own_server.set_timeouts(chat_seconds=0.5)
     host, port = own_server.url.removeprefix("http://").split(":")
