@@ -10,14 +10,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.pages import PASSWORD, sign_in
 from tests.server import Server
-from tests.v1.asking import streaming
+from tests.v1.asking import LONG, streaming
 
 pytestmark = pytest.mark.browser
-LONG: dict[str, Any] = {
-    "model": "tiny",
-    "temperature": 0,
-    "messages": [{"role": "user", "content": "tell me everything"}],
-}
 
 
 @pytest.fixture

@@ -10,13 +10,7 @@ import openai
 import pytest
 
 from tests.server import Server
-
-LONG: dict[str, Any] = {
-    "model": "tiny",
-    "temperature": 0,
-    "messages": [{"role": "user", "content": "tell me everything"}],
-}
-SHORT: dict[str, Any] = {**LONG, "max_tokens": 1}
+from tests.v1.asking import LONG, SHORT
 
 
 def test_without_a_stream_the_deadline_is_a_504_that_is_not_retried(server: Server) -> None:

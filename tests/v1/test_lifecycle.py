@@ -14,12 +14,7 @@ import pytest
 from tests.conftest import FLOOR, warm
 from tests.server import Server, alive, environment, manage, serving
 from tests.tiny_model import make_tiny_model
-
-LONG: dict[str, Any] = {
-    "model": "tiny",
-    "temperature": 0,
-    "messages": [{"role": "user", "content": "tell me everything"}],
-}
+from tests.v1.asking import LONG
 
 
 @pytest.fixture
