@@ -9,6 +9,7 @@ from enum import StrEnum
 from inference.deadline import Deadline
 from inference.errors import ApiError, DeadlineExceeded
 from inference.inbox import Inbox
+from settings_app.durations import number_text
 from settings_app.endpoints import Endpoint
 
 
@@ -110,7 +111,7 @@ class Call:
         elapsed = {phase.value: round(seconds, 3) for phase, seconds in self.spent.items()}
         where = ", ".join(f"{phase} {seconds:g} s" for phase, seconds in elapsed.items())
         return DeadlineExceeded(
-            f"Request exceeded the {self.deadline.seconds:g} s deadline for {self.endpoint.path} "
+            f"Request exceeded the {number_text(self.deadline.seconds)} s deadline for {self.endpoint.path} "
             f"during {self.phase} ({where}).",
             extra={
                 "deadline_seconds": self.deadline.seconds,

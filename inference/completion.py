@@ -14,6 +14,7 @@ from inference.local import Runner
 from inference.messages import Add, Done, Embed, Event, Prefill, Ready, Refused, Tokens
 from inference.pool import pool
 from inference.request_log import request_log
+from settings_app.durations import number_text
 from settings_app.snapshot import Model, Serving
 
 OUR_FAULT = "The server failed on this request; its log has the reason under the request id."
@@ -113,7 +114,7 @@ def _check_queue(call: Call, runner: Runner, max_queued: int) -> None:
     if runner.ready is not None and wait > call.deadline.remaining():
         raise Unattainable(
             f"{runner.queued} requests wait for {runner.name}, which takes about {wait:.0f} s: "
-            f"longer than the {call.deadline.seconds:g} s that this one has.",
+            f"longer than the {number_text(call.deadline.seconds)} s that this one has.",
             retry_after=max(1.0, wait - call.deadline.remaining()),
         )
 

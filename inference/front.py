@@ -27,7 +27,8 @@ from inference.errors import (
 )
 from inference.request_log import request_log
 from settings_app import snapshot
-from settings_app.endpoints import ENDPOINTS
+from settings_app.durations import number_text
+from settings_app.endpoints import BY_PATH
 from settings_app.snapshot import Key, Snapshot
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,6 @@ ROUTES: dict[str, dict[str, View]] = {
     "/v1/models": {"GET": models.index},
 }
 MODEL = "/v1/models/"
-LOGGED = {endpoint.path for endpoint in ENDPOINTS}
 
 
 @async_only_middleware
@@ -67,10 +67,7 @@ async def serve(request: HttpRequest) -> HttpResponseBase:
     except Exception:
         body.log_failure(arrival.id)
         response = _refused(request, arrival, InternalError(OUR_FAULT))
-    response["x-request-id"] = arrival.id
-    if arrival.call:
-        response["x-mlx-deadline-seconds"] = f"{arrival.call.deadline.seconds:g}"
-        response["x-mlx-deadline-source"] = arrival.call.deadline.source
+    _mark(response, request, arrival)
     response._has_been_logged = True  # type: ignore[attr-defined]  # Django would call a 504 its own error
     return response
 
@@ -83,12 +80,24 @@ async def _answer(request: HttpRequest, arrival: Arrival) -> HttpResponseBase:
     return await _view(request)(request, arrival)
 
 
+def _mark(response: HttpResponseBase, request: HttpRequest, arrival: Arrival) -> None:
+    """Which request it was, and which deadline held; for one that was refused before, the endpoint's."""
+    response["x-request-id"] = arrival.id
+    endpoint = BY_PATH.get(request.path)
+    if arrival.call:
+        response["x-mlx-deadline-seconds"] = number_text(arrival.call.deadline.seconds)
+        response["x-mlx-deadline-source"] = arrival.call.deadline.source
+    elif endpoint and endpoint.key in arrival.settings.timeouts:
+        response["x-mlx-deadline-seconds"] = number_text(arrival.settings.timeouts[endpoint.key])
+        response["x-mlx-deadline-source"] = "endpoint"
+
+
 def _refused(request: HttpRequest, arrival: Arrival, error: ApiError) -> HttpResponseBase:
     log.info("%s %s %s: %d %s", arrival.id, request.method, request.path, error.status, error.code)
     if arrival.call and arrival.call.outcome is None:
         arrival.call.failed(error)
         request_log.ended(arrival.call)
-    elif arrival.call is None and request.path in LOGGED:
+    elif arrival.call is None and request.path in BY_PATH:
         request_log.refused(arrival, request.path, error)
     response = body.json_response(error.body(), error.status)
     for name, value in error.headers.items():

@@ -8,14 +8,15 @@ from typing import Any
 import msgspec
 from django.conf import settings
 
+from inference.call import new_id
 from inference.errors import ApiError, BodyTooLarge, BodyTooLate
 from settings_app import snapshot
-from settings_app.endpoints import ENDPOINTS
+from settings_app.durations import number_text
+from settings_app.endpoints import BY_PATH
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
-BY_PATH = {endpoint.path: endpoint for endpoint in ENDPOINTS}
 READS_BODY = ("POST", "PUT", "PATCH")
 
 
@@ -36,7 +37,7 @@ async def body_in_time(scope: Any, receive: Receive, send: Send) -> Receive | No
                 most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20
                 raise BodyTooLarge(f"The body is larger than {most} MiB.", code="body_too_large")
     except TimeoutError:
-        error = BodyTooLate(f"The body did not arrive within {seconds:g} s.", code="body_too_late")
+        error = BodyTooLate(f"The body did not arrive within {number_text(seconds)} s.", code="body_too_late")
         await _refuse(send, error)
         return None
     except BodyTooLarge as too_large:
@@ -50,6 +51,10 @@ async def body_in_time(scope: Any, receive: Receive, send: Send) -> Receive | No
 
 
 async def _refuse(send: Send, error: ApiError) -> None:
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"connection", b"close"),
+        (b"x-request-id", new_id().encode()),
+    ]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": msgspec.json.encode(error.body())})

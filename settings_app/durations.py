@@ -6,10 +6,15 @@ _UNITS = (("h", 3600), ("min", 60), ("s", 1))
 _WRITTEN = re.compile(r"(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?(?:(?P<s>\d+(?:\.\d+)?)s?)?\Z")
 
 
+def number_text(seconds: float) -> str:
+    """As a person would type it: 900.0 → "900", 0.25 → "0.25". Nothing is rounded away."""
+    return str(int(seconds)) if seconds == int(seconds) else repr(seconds)
+
+
 def seconds_text(seconds: float) -> str:
     """`5400` → "1 h 30 min", `90` → "90 s", `0.25` → "0.25 s". Nothing is rounded away."""
     if seconds != int(seconds):
-        return f"{seconds!r} s"
+        return f"{number_text(seconds)} s"
     whole = int(seconds)
     if whole < 120 and whole != 60:
         return f"{whole} s"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from settings_app.durations import seconds_text
+from settings_app.durations import number_text, seconds_text
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Endpoint:
     def bounds_text(self) -> str:
         """What every door says to a value out of bounds."""
         low, high = self.min_seconds, self.highest_seconds
-        return f"Enter {low:g} to {high:g} seconds ({seconds_text(low)} to {seconds_text(high)})."
+        return f"Enter {number_text(low)} to {number_text(high)} seconds ({seconds_text(low)} to {seconds_text(high)})."
 
     def accepts(self, seconds: float) -> bool:
         return self.min_seconds <= seconds <= self.highest_seconds  # False for NaN
@@ -77,3 +77,4 @@ ENDPOINTS = (
     ),
 )
 BY_KEY = {endpoint.key: endpoint for endpoint in ENDPOINTS}
+BY_PATH = {endpoint.path: endpoint for endpoint in ENDPOINTS}

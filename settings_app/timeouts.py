@@ -12,7 +12,7 @@ from django.db import transaction
 
 from settings_app import changes
 from settings_app.changes import Author
-from settings_app.durations import seconds_text
+from settings_app.durations import number_text, seconds_text
 from settings_app.endpoints import ENDPOINTS, Endpoint
 from settings_app.models import RunningOrder, Timeout
 from settings_app.models.timeout import NOT_SECONDS
@@ -115,8 +115,8 @@ def _row(endpoint: Endpoint, seconds: float) -> Timeout:
 
 def _not_served(endpoint: Endpoint, value: object) -> str:
     found = "no value" if value is None else f"{value!r}"
+    low, high = number_text(endpoint.min_seconds), number_text(endpoint.highest_seconds)
     return (
-        f"{endpoint.label}: the database holds {found}, which is not a timeout from {endpoint.min_seconds:g} to "
-        f"{endpoint.highest_seconds:g} s. The default of {seconds_text(endpoint.default_seconds)} is in force; "
-        "save a value to replace it."
+        f"{endpoint.label}: the database holds {found}, which is not a timeout from {low} to {high} s. The default "
+        f"of {seconds_text(endpoint.default_seconds)} is in force; save a value to replace it."
     )

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 
 from settings_app import timeouts
 from settings_app.changes import Author
+from settings_app.durations import number_text
 from settings_app.endpoints import BY_KEY, ENDPOINTS, Endpoint
 from settings_app.models.timeout import NOT_SECONDS
 from settings_app.timeouts import TimeoutsInForce
@@ -23,8 +24,8 @@ class SecondsField(forms.FloatField):
             error_messages={"required": NOT_SECONDS, "invalid": NOT_SECONDS},
             widget=forms.NumberInput(
                 attrs={
-                    "min": f"{endpoint.min_seconds:g}",
-                    "max": f"{endpoint.highest_seconds:g}",
+                    "min": number_text(endpoint.min_seconds),
+                    "max": number_text(endpoint.highest_seconds),
                     "step": "any",
                     "inputmode": "decimal",
                 }

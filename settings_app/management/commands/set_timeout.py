@@ -5,7 +5,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from settings_app import durations, timeouts
 from settings_app.changes import command_author
-from settings_app.durations import seconds_text
+from settings_app.durations import number_text, seconds_text
 from settings_app.endpoints import BY_KEY, ENDPOINTS
 from settings_app.management.base import DatabaseCommand
 from settings_app.models.timeout import NOT_SECONDS
@@ -70,6 +70,7 @@ def _table(in_force: TimeoutsInForce) -> str:
     for e in ENDPOINTS:
         seconds = in_force.seconds[e.key]
         lines.append(
-            f"{e.key:<13}{seconds:>9g}  {seconds_text(seconds):<14}{seconds_text(e.default_seconds):<10}{e.path}"
+            f"{e.key:<13}{number_text(seconds):>9}  {seconds_text(seconds):<14}"
+            f"{seconds_text(e.default_seconds):<10}{e.path}"
         )
     return "\n".join([*lines, *(f"WARNING: {warning}" for warning in in_force.warnings.values())])
