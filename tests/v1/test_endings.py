@@ -13,6 +13,7 @@ import zmq.asyncio
 from inference.call import Call, new_id
 from inference.completion import run
 from inference.deadline import Wish, effective
+from inference.errors import RunnerFailed
 from inference.inbox import Inbox
 from inference.local import Runner
 from inference.messages import Add, Done, Event, Ready, Sampling, TextPrompt
@@ -68,12 +69,40 @@ def test_a_row_that_ended_as_its_request_did_is_waited_for_no_more(
     assert (row.status, row.stop_latency_ms, row.prompt_tokens) == ("client_closed", 7.0, 3)
 
 
-async def _leave_at_the_end(monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple[bool, bool]:
-    """Whether the runner was killed, and whether it still counts as busy, after the grace."""
+def test_a_runner_that_cannot_be_understood_is_ended(tmp_path: Path) -> None:
+    """Trap 14: else it would look alive, and everyone wait for their deadline."""
+    killed, failure = asyncio.run(_hear_nonsense(tmp_path))
+    assert killed
+    assert failure == "runner_failed"
+
+
+async def _hear_nonsense(folder: Path) -> tuple[bool, str | None]:
+    context, ours, theirs = _sockets()
+    process = _Process()
+    runner = Runner("tiny", process, ours, folder)  # type: ignore[arg-type]
+    inbox = Inbox()
+    runner.wait(inbox)
+    await theirs.send(b"\xc1 no frame")
+    with pytest.raises(RunnerFailed) as failed:
+        await asyncio.wait_for(inbox.take(), 5)
+    await process.ended.wait()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    context.destroy(linger=0)
+    return process.killed, failed.value.code
+
+
+def _sockets() -> tuple[zmq.asyncio.Context, zmq.asyncio.Socket, zmq.asyncio.Socket]:
     context = zmq.asyncio.Context()
     ours, theirs = context.socket(zmq.PAIR), context.socket(zmq.PAIR)
     ours.bind("inproc://runner")
     theirs.connect("inproc://runner")
+    return context, ours, theirs
+
+
+async def _leave_at_the_end(monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple[bool, bool]:
+    """Whether the runner was killed, and whether it still counts as busy, after the grace."""
+    context, ours, theirs = _sockets()
     process = _Process()
     runner = Runner("tiny", process, ours, folder)  # type: ignore[arg-type]
 
