@@ -102,5 +102,5 @@ def test_the_command_prints_the_key_alone_on_the_last_line(
 
 def test_the_command_refuses_a_name_that_is_taken(db: None) -> None:
     call_command("create_api_key", "ci")
-    with pytest.raises(CommandError, match="exists"):
+    with pytest.raises(CommandError, match="There is a key of this name already"):
         call_command("create_api_key", "ci")
