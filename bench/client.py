@@ -116,9 +116,11 @@ class Client:
             transport.close()
             await connection.ended
 
-    async def drain(self, path: str, **body: Any) -> None:
-        """A stream to its end, of which nothing is kept."""
-        connection, transport = await self._open("POST", path, {**body, "stream": True}, keep=False)
+    async def follow(self, path: str, kept: list[Answer] | None = None, **body: Any) -> None:
+        """A stream to its end. What comes is in the last of `kept` as it comes, or nowhere."""
+        connection, transport = await self._open("POST", path, {**body, "stream": True}, kept is not None)
+        if kept is not None:
+            kept.append(connection.answer)
         try:
             await connection.ended
         finally:

@@ -5,6 +5,7 @@ Exit 1 if anything is out of bounds. What a whole run measured goes to bench/res
 
 import argparse
 import asyncio
+import os
 import sys
 import tempfile
 from collections.abc import AsyncGenerator
@@ -13,6 +14,7 @@ from pathlib import Path
 from bench.client import Client
 from bench.leaks import NO_TASKS, NOT_HERE, PROC, Leaks, stopped
 from bench.neighbours import Neighbours, held_bytes, memory_back
+from bench.pauses import Pauses
 from bench.phases import Phases
 from bench.table import Line, show, write
 from tests.conftest import warm
@@ -47,10 +49,14 @@ async def _lines(
 
 
 async def _measure(server: Server, count: int, leaks: int, parts: list[str]) -> list[Line]:
-    found = []
+    found: list[Line] = []
+    pauses = Pauses()
+    watching = asyncio.create_task(pauses.watch())
     async for lines in _lines(server, count, leaks, parts):
+        lines.append(pauses.line())
         show(lines)
         found += lines
+    watching.cancel()
     return found
 
 
@@ -60,6 +66,7 @@ def main() -> int:
     parser.add_argument("--leaks", type=int, default=LEAKS, help="expiries, and as many departures")
     parser.add_argument("--only", choices=PARTS, help="one part")
     arguments = parser.parse_args()
+    load = os.getloadavg()[0]
     parts = [arguments.only] if arguments.only else list(PARTS)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -71,7 +78,7 @@ def main() -> int:
     notes = [NO_TASKS] + ([] if PROC.exists() else [NOT_HERE])
     print(*notes, sep="\n")
     if not arguments.only and arguments.count >= COUNT and arguments.leaks >= LEAKS:
-        write(RESULTS, lines, notes)
+        write(RESULTS, lines, notes, load)
     return 0 if all(line.held for line in lines) else 1
 
 

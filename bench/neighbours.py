@@ -3,6 +3,7 @@
 import asyncio
 import random
 import statistics
+import time
 from typing import Any
 
 from bench.client import CHAT, COMPLETIONS, Answer, Client, chat
@@ -77,7 +78,10 @@ class Neighbours:
 
 
 def held_bytes(server: Server) -> int:
-    """What mlx holds, less the prompts that are kept for later."""
+    """What mlx holds when all rows are gone, less the prompts that are kept for later."""
+    left = server.rows_held()
+    assert left == 0, f"{left} rows are still held"
+    time.sleep(0.2)  # the runner's last word about itself may be on its way
     with server.api() as api:
         (model,) = api.get("/api/models").raise_for_status().json()
     return int(model["memory_bytes"]) - int(model["prompt_cache_bytes"])

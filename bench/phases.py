@@ -13,11 +13,15 @@ from bench.table import Line, spread
 from tests.server import Server
 
 BATCH_ROWS = 32
-WAITING = 16  # streams more than fit: a place that gets free goes to one of them
+ROUNDS = 20  # after so many the phase is given up
 PROMPT_TOKENS = 2048  # four chunks
 MEDIAN_MS, WORST_MS = 20.0, 100.0
 SLACK_MS = 5.0
 DECODE_SECONDS, QUEUE_SECONDS = (0.1, 0.3), (0.2, 0.4)
+
+
+Asked = tuple[Answer, float, list[float]]
+"""What came, the seconds it was given, and the seconds that steps took meanwhile."""
 
 
 @dataclass
@@ -27,7 +31,7 @@ class Cut:
     answered: list[float] = field(default_factory=list)
     stopped: list[float] = field(default_factory=list)
     untold: int = 0  # of which the runner never said when they were gone
-    steps: list[float] = field(default_factory=list)  # between two pieces of the same streams
+    steps: list[float] = field(default_factory=list)  # what they took meanwhile
 
 
 class Phases:
@@ -54,13 +58,14 @@ class Phases:
         return lines + _lines("decode, streamed", cuts[0], bounds) + _lines("decode, whole", cuts[1], bounds)
 
     async def prefill(self) -> list[Line]:
-        chunks = await self._chunks()
-        cuts = [await self._cut("prefill", streamed, self._ask_prefill) for streamed in (True, False)]
-        lines = [Line("a chunk of prefill, as a neighbour sees it", "ms", spread(chunks))]
-        bounds = {"median": statistics.median(chunks), "worst": max(chunks)}
-        return (
-            lines + _lines("prefill, streamed", cuts[0], bounds) + _lines("prefill, whole", cuts[1], bounds)
-        )
+        self._prefill_seconds = await self._undisturbed_prefill()
+        lines = []
+        for kind, streamed in (("streamed", True), ("whole", False)):
+            cut = await self._cut("prefill", streamed, self._ask_prefill)
+            lines.append(Line(f"longest chunk beside a stream, {kind}", "ms", spread(cut.steps)))
+            bounds = {"median": statistics.median(cut.steps), "worst": max(cut.steps)}
+            lines += _lines(f"prefill, {kind}", cut, bounds)
+        return lines
 
     async def queue(self) -> list[Line]:
         async with self._full_batch() as watched:
@@ -73,53 +78,64 @@ class Phases:
     async def _cut(self, phase: str, streamed: bool, ask: Any) -> Cut:
         """So many that were over in this phase; the others, few, are of no account."""
         cut = Cut()
-        while len(cut.answered) < self._count:
+        for _ in range(ROUNDS):
             asked = [await ask(streamed) for _ in range(self._count - len(cut.answered))]
-            for answer, seconds in asked:
+            for answer, seconds, steps in asked:
                 row = await asyncio.to_thread(self._server.logged, answer.request_id)
                 if (row["status"], row["phase"]) == ("timeout", phase):
                     cut.answered.append((answer.answered - answer.sent - seconds) * 1000)
                     cut.untold += row["stop_latency_ms"] is None
                     cut.stopped.append(row["stop_latency_ms"] or 0.0)
-                    cut.steps += [gap * 1000 for gap in answer.gaps()]
+                    cut.steps += [step * 1000 for step in steps]
+        if len(cut.answered) < self._count:
+            raise RuntimeError(f"{len(cut.answered)} of {self._count} deadlines fired in {phase}")
         return cut
 
-    async def _ask_decode(self, streamed: bool) -> tuple[Answer, float]:
+    async def _ask_decode(self, streamed: bool) -> Asked:
         seconds = self._novel.uniform(*DECODE_SECONDS)
         body = chat(f"story {self._novel.random()}")
-        return await self._client.post(CHAT, **body, stream=streamed, timeout=seconds), seconds
+        answer = await self._client.post(CHAT, **body, stream=streamed, timeout=seconds)
+        return answer, seconds, answer.gaps()
 
-    async def _ask_queue(self, streamed: bool) -> tuple[Answer, float]:
+    async def _ask_queue(self, streamed: bool) -> Asked:
         seconds = self._novel.uniform(*QUEUE_SECONDS)
-        return await self._client.post(CHAT, **chat("hello"), stream=streamed, timeout=seconds), seconds
+        answer = await self._client.post(CHAT, **chat("hello"), stream=streamed, timeout=seconds)
+        if (
+            answer.status == 503
+        ):  # a stream waits for a place too, and this one could not have got any in time
+            await asyncio.sleep(QUEUE_SECONDS[1])
+        return answer, seconds, []
 
-    async def _ask_prefill(self, streamed: bool) -> tuple[Answer, float]:
+    async def _ask_prefill(self, streamed: bool) -> Asked:
+        """Beside a stream: as long as that stands still at most, so long is a chunk."""
         seconds = self._novel.uniform(0.3, 0.8) * self._prefill_seconds
         body = {"prompt": self._prompt(), "max_tokens": 500}  # one that ended by itself was not stopped
-        return await self._client.post(COMPLETIONS, **body, stream=streamed, timeout=seconds), seconds
+        async with self._client.stream(CHAT, **chat("beside")) as beside:
+            answer = await self._client.post(COMPLETIONS, **body, stream=streamed, timeout=seconds)
+            seen = len(beside.pieces)
+            # The step that was under way is over then.
+            while len(beside.pieces) < seen + 2:  # noqa: ASYNC110, a stream of pieces is no event
+                await asyncio.sleep(0.005)
+            return answer, seconds, [max(beside.gaps())]
+
+    async def _undisturbed_prefill(self) -> float:
+        took = []
+        for _ in range(10):
+            async with self._client.stream(CHAT, **chat("beside")):
+                answer = await self._client.post(COMPLETIONS, prompt=self._prompt(), max_tokens=1)
+            took.append(answer.pieces[-1][0] - answer.sent)
+        return statistics.median(took)
 
     def _prompt(self) -> list[int]:
         """Nothing of it is in the prompt cache."""
         return [self._novel.randrange(2, 1024) for _ in range(PROMPT_TOKENS)]
 
-    async def _chunks(self) -> list[float]:
-        """Milliseconds that a stream beside a long prompt stands still at most, for each of some prompts."""
-        longest, took = [], []
-        for _ in range(max(1, self._count // 4)):
-            async with self._client.stream(CHAT, **chat("beside")) as beside:
-                answer = await self._client.post(COMPLETIONS, prompt=self._prompt(), max_tokens=1)
-                took.append(answer.pieces[-1][0] - answer.sent)
-                longest.append(max(beside.gaps()) * 1000)
-        self._prefill_seconds = statistics.median(took)
-        return longest
-
     @asynccontextmanager
     async def _full_batch(self) -> AsyncGenerator[list[Answer], None]:
-        """More streams than fit, each begun again at its end; what one of them gets is kept."""
+        """As many streams as fit, each begun again at its end; what one of them gets is kept."""
         watched: list[Answer] = []
-        tasks = [asyncio.create_task(self._watch(watched))]
-        tasks += [asyncio.create_task(self._fill(n)) for n in range(BATCH_ROWS + WAITING)]
-        await asyncio.sleep(1)
+        tasks = [asyncio.create_task(self._fill(n, None if n else watched)) for n in range(BATCH_ROWS)]
+        await asyncio.sleep(2)
         try:
             yield watched
         finally:
@@ -127,14 +143,10 @@ class Phases:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _watch(self, watched: list[Answer]) -> None:
-        while True:
-            watched.append(await self._client.post(CHAT, **chat("watched"), stream=True, max_tokens=300))
-
-    async def _fill(self, n: int) -> None:
+    async def _fill(self, n: int, kept: list[Answer] | None) -> None:
         """The lengths differ, so that places do not get free all at once."""
         while True:
-            await self._client.drain(CHAT, **chat(f"fill {n}"), max_tokens=2000 + 40 * n)
+            await self._client.follow(CHAT, kept, **chat(f"fill {n}"), max_tokens=1000 + 90 * n)
 
 
 async def _answer_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

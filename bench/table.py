@@ -46,7 +46,7 @@ def show(lines: Sequence[Line]) -> None:
         print(line.text(), flush=True)
 
 
-def write(file: Path, lines: Sequence[Line], notes: Sequence[str]) -> None:
+def write(file: Path, lines: Sequence[Line], notes: Sequence[str], load: float) -> None:
     found = {
         "machine": {
             "platform": platform.platform(),
@@ -55,6 +55,7 @@ def write(file: Path, lines: Sequence[Line], notes: Sequence[str]) -> None:
             "python": platform.python_version(),
             "mlx": version("mlx"),
             "mlx-lm": version("mlx-lm"),
+            "load before": round(load, 2),
             "date": datetime.now(UTC).date().isoformat(),
         },
         "lines": [{**asdict(line), "held": line.held} for line in lines],
