@@ -39,17 +39,19 @@ def test_a_success_has_its_times_and_tokens(server: Server, stream: bool) -> Non
 def test_a_timeout_is_a_timeout_with_its_phase_and_real_duration(server: Server) -> None:
     """Trap 9."""
     for stream, status in ((False, 504), (True, 200)):
-        answer = ask(server, **LONG, stream=stream, timeout=0.5)
+        answer = ask(
+            server, **LONG, stream=stream, timeout=1.5
+        )  # a busy machine still gets to decode in that
         row = server.logged(answer.headers["x-request-id"])
         assert (row["status"], row["http_status"], row["phase"]) == ("timeout", status, "decode")
-        assert row["total_ms"] == pytest.approx(500, abs=60)
+        assert row["total_ms"] == pytest.approx(1500, abs=60)
         assert row["completion_tokens"] > 1
         assert row["error_code"] == "deadline_exceeded"
-        assert (row["deadline_seconds"], row["deadline_source"]) == (0.5, "client")
+        assert (row["deadline_seconds"], row["deadline_source"]) == (1.5, "client")
 
 
 def test_a_partial_answer_is_a_timeout_that_the_client_saw_as_200(server: Server) -> None:
-    answer = ask(server, **LONG, on_deadline="partial", timeout=0.5)
+    answer = ask(server, **LONG, on_deadline="partial", timeout=1.5)
     row = server.logged(answer.headers["x-request-id"])
     assert (answer.status_code, row["http_status"], row["status"]) == (200, 200, "timeout")
 
