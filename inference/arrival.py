@@ -4,16 +4,11 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 
+from inference import routing
 from inference.call import Call
-from inference.deadline import client_wish, effective
-from inference.errors import InvalidRequest, NotFound
+from inference.deadline import Deadline, client_wish
 from settings_app.endpoints import Endpoint
-from settings_app.snapshot import EMPTY, Key, Model, Snapshot
-
-_DOES_NOT = {
-    "text": ("model_does_not_embed", "makes text, not embeddings. Ask an embedding model."),
-    "embedding": ("model_does_not_generate", "makes embeddings, not text. Ask a text model."),
-}
+from settings_app.snapshot import EMPTY, Key, Snapshot
 
 
 @dataclass
@@ -29,25 +24,11 @@ class Arrival:
     key: Key | None = None
     call: Call | None = None
 
-    def model(self, name: str, kind: str | None = None) -> Model:
-        """Raises NotFound as OpenAI does, and InvalidRequest if the model is not of this kind."""
-        model = self.settings.models.get(name)
-        if model is None:
-            known = ", ".join(self.settings.models) or "none; add one with manage.py add_model"
-            raise NotFound(
-                f"The model {name[:200]!r} does not exist. Known: {known}.",
-                code="model_not_found",
-                param="model",
-            )
-        if kind is not None and model.kind != kind:
-            code, does_not = _DOES_NOT[model.kind]
-            raise InvalidRequest(f"{name} {does_not}", code=code, param="model")
-        return model
-
     def begin(
-        self, request: HttpRequest, endpoint: Endpoint, model: Model, body_timeout: object, *, streamed: bool
+        self, request: HttpRequest, endpoint: Endpoint, model: str, body_timeout: object, *, streamed: bool
     ) -> Call:
-        """The request to a model, whose clock began when it reached the app."""
+        """The request to a model, whose clock began when it reached the app. Raises what `routing.decide` does."""
+        decision = routing.decide(model, self.settings)
         headers = {name.lower(): value for name, value in request.headers.items()}
         patience = self.settings.serving.honour_client_timeout and not streamed
         wish = client_wish(headers, body_timeout, with_client_timeout=patience)
@@ -55,8 +36,8 @@ class Arrival:
         self.call = Call(
             id=self.id,
             endpoint=endpoint,
-            model=model.name,
-            deadline=effective(self.at, self.settings.timeouts[endpoint.key], model.deadline_seconds, wish),
+            decision=decision,
+            deadline=Deadline(self.at, self.settings.timeouts[endpoint.key], wish),
             arrived=self.at,
             streamed=streamed,
             key_name=self.key.name if self.key else "",

@@ -9,6 +9,7 @@ from enum import StrEnum
 from inference.deadline import Deadline
 from inference.errors import ApiError, DeadlineExceeded
 from inference.inbox import Inbox
+from inference.routing import Decision, Target
 from settings_app.durations import number_text
 from settings_app.endpoints import Endpoint
 
@@ -18,6 +19,7 @@ class Phase(StrEnum):
     LOAD = "load"
     PREFILL = "prefill"
     DECODE = "decode"
+    CLOUD = "cloud"
 
 
 @dataclass
@@ -32,11 +34,14 @@ class Outcome:
 
 @dataclass
 class Call:
-    """`arrived` and `entered` are seconds of `time.monotonic()`; `spent` and `first_token` are seconds."""
+    """`arrived` and `entered` are seconds of `time.monotonic()`; `spent` and `first_token` are seconds.
+
+    `target` has the request now; `fell_back` says what became of the targets before it.
+    """
 
     id: str
     endpoint: Endpoint
-    model: str
+    decision: Decision
     deadline: Deadline
     arrived: float
     streamed: bool = False
@@ -44,6 +49,8 @@ class Call:
     client_retries: int = 0
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     inbox: Inbox = field(default_factory=Inbox)
+    target: Target = field(init=False)
+    fell_back: list[str] = field(default_factory=list)
     phase: Phase = Phase.QUEUE
     entered: float = field(init=False)
     spent: dict[Phase, float] = field(default_factory=lambda: dict.fromkeys(Phase, 0.0))
@@ -62,6 +69,12 @@ class Call:
 
     def __post_init__(self) -> None:
         self.entered = self.arrived
+        self.target = self.decision.targets[0]
+
+    @property
+    def model(self) -> str:
+        """The model that serves it, under its name where it is."""
+        return self.target.model
 
     @property
     def prompt_tokens(self) -> int:
@@ -80,8 +93,20 @@ class Call:
         now = time.monotonic()
         self.spent[self.phase] += now - self.entered
         self.phase, self.entered = phase, now
-        if phase is Phase.DECODE and self.first_token is None:
-            self.first_token = now - self.arrived
+        if phase is Phase.DECODE:
+            self.note_first_token()
+
+    def note_first_token(self) -> None:
+        if self.first_token is None:
+            self.first_token = time.monotonic() - self.arrived
+
+    def turn_to(self, target: Target) -> None:
+        """The next target gets the request, as new; its clock runs on."""
+        self.target = target
+        self.row_ids = []
+        self.progress.clear()
+        self.completion_tokens = 0
+        self.inbox.clear()
 
     def end(self, outcome: Outcome) -> None:
         """The first outcome counts: what a client does after its answer changes nothing."""
@@ -108,7 +133,11 @@ class Call:
     def deadline_exceeded(self) -> DeadlineExceeded:
         """The error that says where the time went."""
         self.enter(self.phase)
-        elapsed = {phase.value: round(seconds, 3) for phase, seconds in self.spent.items()}
+        elapsed = {
+            phase.value: round(seconds, 3)
+            for phase, seconds in self.spent.items()
+            if seconds or phase is not Phase.CLOUD
+        }
         where = ", ".join(f"{phase} {seconds:g} s" for phase, seconds in elapsed.items())
         return DeadlineExceeded(
             f"Request exceeded the {number_text(self.deadline.seconds)} s deadline for {self.endpoint.path} "

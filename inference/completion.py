@@ -1,46 +1,55 @@
-"""The story of a request to a model: find the runner, send the rows, pass on what comes, within the deadline."""
+"""The story of a request: its targets are asked in their order, within the deadline, and it ends in one log row."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
 
-import msgspec
-
-from inference import running
-from inference.call import Call, Outcome, Phase
+from inference import generation, relay, running
+from inference.call import Call, Outcome
 from inference.deadline import DeadlinePassed, bounded
-from inference.errors import ApiError, Draining, InternalError, InvalidRequest, QueueFull, Unattainable
-from inference.local import Runner
-from inference.messages import Add, Done, Embed, Event, Prefill, Ready, Refused, Tokens
-from inference.pool import pool
+from inference.errors import OUR_FAULT, ApiError, Draining, InternalError, InvalidRequest, ModelNotFound
+from inference.generation import Rows
+from inference.inbox import Item
+from inference.patience import Patience
 from inference.request_log import request_log
-from settings_app.durations import number_text
-from settings_app.snapshot import Model, Serving
+from inference.routing import Target
+from settings_app.snapshot import Model, Snapshot
 
-OUR_FAULT = "The server failed on this request; its log has the reason under the request id."
-BATCH_ROWS = 32  # that a runner decodes together
-Rows = Sequence[Add | Embed]
+_DOES_NOT = {
+    "text": ("model_does_not_embed", "makes text, not embeddings. Ask an embedding model."),
+    "embedding": ("model_does_not_generate", "makes embeddings, not text. Ask a text model."),
+}
+
+Batches = AsyncGenerator[list[Item], None]
 
 
-def run(call: Call, model: Model, rows: Rows, serving: Serving) -> AsyncGenerator[list[Event], None]:
-    """What the runner says of the rows, up to the last `Done`. Raises ApiError.
+@dataclass(frozen=True)
+class Asked:
+    """What was asked, for whichever target gets it.
 
-    However it ends (done, deadline, failure, or closed because the client left), the rows that are left are dropped
+    `kind` of model: text or embedding. `rows`: what a runner is sent; raises InvalidRequest for what no local model can
+    do. `body`: what a provider is sent, less `model`; a new dictionary each time.
+    """
+
+    kind: str
+    rows: Callable[[], Rows]
+    body: Callable[[], dict[str, Any]]
+
+
+async def run(call: Call, asked: Asked, settings: Snapshot) -> Batches:
+    """What the request's target says of it, up to its end. Raises ApiError.
+
+    However it ends (done, deadline, failure, or closed because the client left), what is left of the work is dropped
     and the request goes into the log.
     """
-    call.row_ids = [row.id for row in rows]
-    return _run(call, model, rows, serving)
-
-
-async def _run(call: Call, model: Model, rows: Rows, serving: Serving) -> AsyncGenerator[list[Event], None]:
     running.begin(call)
     try:
-        async with aclosing(bounded(_events(call, model, rows, serving), call.deadline)) as batches:
-            async for events in batches:
-                for event in events:
-                    _note(call, event)
-                if events:
-                    yield events
+        async with aclosing(bounded(_targets(call, asked, settings), call.deadline)) as batches:
+            async for items in batches:
+                if items:
+                    yield items
         call.end(Outcome("ok", 200, finish_reason=call.finish_reason))
     except DeadlinePassed:
         error = call.deadline_exceeded()
@@ -60,86 +69,59 @@ async def _run(call: Call, model: Model, rows: Rows, serving: Serving) -> AsyncG
         request_log.ended(call)
 
 
-async def _events(
-    call: Call, model: Model, rows: Rows, serving: Serving
-) -> AsyncGenerator[list[Event], None]:
-    """Also yields nothing, when the deadline has moved: whoever bounds it looks at the new one."""
+async def _targets(call: Call, asked: Asked, settings: Snapshot) -> Batches:
+    """The first target's answer, or that of the first fallback whose cause is what went wrong before its first token.
+
+    Also yields nothing, when the deadline has moved.
+    """
     if running.is_draining():
         raise Draining
-    runner = await pool.runner(model)
-    _check_queue(call, runner, serving.max_queued)
-    left: set[str] = set()
-    try:
-        runner.wait(call.inbox)
-        if runner.ready is None:
-            call.enter(Phase.LOAD)
-        while not any(isinstance(event, Ready) for event in await call.inbox.take()):
-            yield []
-        call.enter(Phase.QUEUE)
-        for row in rows:
-            runner.add(msgspec.structs.replace(row, deadline=call.deadline.at), call.inbox)
-            left.add(row.id)
-        while left:
-            events = await call.inbox.take()
-            left -= {event.id for event in events if isinstance(event, Done | Refused)}
-            yield events
-    finally:
-        runner.leave(call.inbox)
-        for row_id in left - _ended_unread(call):
-            request_log.stopping(call)
-            runner.drop(
-                row_id, serving.stuck_grace_seconds, lambda seconds: request_log.stopped(call, seconds)
-            )
+    left = list(call.decision.targets)
+    while left:
+        target = left.pop(0)
+        call.turn_to(target)
+        try:
+            async with aclosing(_answer(call, asked, target, left, settings)) as batches:
+                async for items in batches:
+                    yield items
+            return
+        except (ApiError, DeadlinePassed) as error:
+            cause, why = _cause(error)
+            left = [fallback for fallback in left if cause in fallback.causes]
+            if not left or call.first_token is not None or call.deadline.remaining() <= 0:
+                raise
+            call.fell_back.append(f"{target.backend} {target.model}: {why}")
 
 
-def _ended_unread(call: Call) -> set[str]:
-    """Rows whose end came in at the very moment of leaving. The runner knows them no more and would not answer: it
-    would be taken for stuck.
-    """
-    ended = [event for event in call.inbox.unread() if isinstance(event, Done | Refused)]
-    for event in ended:
-        if isinstance(event, Done):
-            _note_gone(call, event)
-    return {event.id for event in ended}
+def _answer(call: Call, asked: Asked, target: Target, later: list[Target], settings: Snapshot) -> Batches:
+    """One target's answer; with a fallback for the case, it has only so long to begin."""
+    if target.provider is not None:
+        call.deadline.limit_to_model(None)
+        batches = relay.events(call, target.provider, target.model, asked.body())
+    else:
+        rows = asked.rows()
+        model = _local(target.model, asked.kind, settings)
+        call.deadline.limit_to_model(model.deadline_seconds)
+        batches = generation.events(call, model, rows, settings)
+    next_in_time = next((fallback for fallback in later if "timeout" in fallback.causes), None)
+    if next_in_time is None:
+        return batches
+    return bounded(batches, Patience(call, next_in_time.after_seconds))
 
 
-def _check_queue(call: Call, runner: Runner, max_queued: int) -> None:
-    """Admission. How long the queue takes is told from how long rows took of late."""
-    wait = runner.queued * runner.seconds_per_row / BATCH_ROWS
-    if runner.queued >= max_queued:
-        raise QueueFull(
-            f"{runner.queued} requests wait for {runner.name} already. Try again later.",
-            retry_after=max(1.0, wait),
-        )
-    if runner.ready is not None and wait > call.deadline.remaining():
-        raise Unattainable(
-            f"{runner.queued} requests wait for {runner.name}, which takes about {wait:.0f} s: "
-            f"longer than the {number_text(call.deadline.seconds)} s that this one has.",
-            retry_after=max(1.0, wait - call.deadline.remaining()),
-        )
+def _local(name: str, kind: str, settings: Snapshot) -> Model:
+    """Raises ModelNotFound as OpenAI does, and InvalidRequest if the model is not of this kind."""
+    model = settings.models.get(name)
+    if model is None:
+        raise ModelNotFound(name, settings.models)
+    if model.kind != kind:
+        code, does_not = _DOES_NOT[model.kind]
+        raise InvalidRequest(f"{name} {does_not}", code=code, param="model")
+    return model
 
 
-def _note(call: Call, event: Event) -> None:
-    """Keeps count of what `event` says. Raises what it says went wrong."""
-    match event:
-        case Prefill():
-            if call.phase is Phase.QUEUE:
-                call.enter(Phase.PREFILL)
-            call.progress[event.id] = (event.prompt_tokens, event.cached_tokens)
-        case Tokens():
-            if call.phase is not Phase.DECODE and event.count:
-                call.enter(Phase.DECODE)
-            call.completion_tokens += event.count
-        case Done():
-            _note_gone(call, event)
-            if event.reason not in ("stop", "length"):
-                raise DeadlinePassed
-            call.finish_reason = event.reason
-        case Refused():
-            raise InvalidRequest(event.message, code=event.code, param=event.param)
-
-
-def _note_gone(call: Call, event: Done) -> None:
-    call.progress[event.id] = (event.prompt_tokens, event.cached_tokens)
-    if event.stop_latency is not None:
-        call.stop_latency = max(call.stop_latency or 0.0, event.stop_latency)
+def _cause(error: ApiError | DeadlinePassed) -> tuple[str, str]:
+    """For which fallbacks a failure makes way, and the failure in a few words."""
+    if isinstance(error, DeadlinePassed):
+        return "timeout", "did not begin in time"
+    return error.cause, f"{error.status} {error.code or error.type}"

@@ -5,8 +5,8 @@ import math
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -30,13 +30,21 @@ class Wish:
 
 @dataclass
 class Deadline:
-    """`at`: the end, in seconds of `time.monotonic()`. `seconds`: how long that is from the start."""
+    """`at`: the end, in seconds of `time.monotonic()`. `seconds`: how long that is from the start.
+
+    `model_seconds`: the limit of the model that has the request now; None if it has none.
+    """
 
     start: float
-    seconds: float
-    source: str
+    stored_seconds: float
     wish: Wish
-    model_seconds: float | None
+    model_seconds: float | None = None
+    extra_seconds: float = 0.0
+    seconds: float = field(init=False)
+    source: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._settle()
 
     @property
     def at(self) -> float:
@@ -48,19 +56,25 @@ class Deadline:
 
     def store(self, stored_seconds: float) -> bool:
         """Another value is stored for the endpoint. Returns whether that moves this deadline."""
-        before = self.seconds
-        self.seconds, self.source = _shortest(stored_seconds, self.model_seconds, self.wish.seconds)
-        return self.seconds != before
+        self.stored_seconds = stored_seconds
+        return self._settle()
+
+    def limit_to_model(self, model_seconds: float | None) -> None:
+        """Another model has the request, and this limit of its own; it counts from the request's start."""
+        self.model_seconds = model_seconds
+        self._settle()
 
     def extend(self, seconds: float) -> None:
         """The operator's word: it counts more than what is stored."""
-        self.seconds, self.source = self.seconds + seconds, "operator"
+        self.extra_seconds += seconds
+        self._settle()
 
-
-def effective(start: float, stored_seconds: float, model_seconds: float | None, wish: Wish) -> Deadline:
-    """The smallest of what is stored for the endpoint, the model's own limit and the client's wish."""
-    seconds, source = _shortest(stored_seconds, model_seconds, wish.seconds)
-    return Deadline(start, seconds, source, wish, model_seconds)
+    def _settle(self) -> bool:
+        before = getattr(self, "seconds", None)
+        self.seconds, self.source = _shortest(self.stored_seconds, self.model_seconds, self.wish.seconds)
+        if self.extra_seconds:
+            self.seconds, self.source = self.seconds + self.extra_seconds, "operator"
+        return self.seconds != before
 
 
 def client_wish(headers: Mapping[str, str], body_timeout: object, *, with_client_timeout: bool) -> Wish:
@@ -84,7 +98,13 @@ def client_wish(headers: Mapping[str, str], body_timeout: object, *, with_client
     return Wish(min(good, default=None), tuple(name for name, seconds in said.items() if seconds is None))
 
 
-async def bounded(items: AsyncGenerator[T, None], deadline: Deadline) -> AsyncGenerator[T, None]:
+class Ends(Protocol):
+    """What `bounded` asks of a deadline."""
+
+    def remaining(self) -> float: ...
+
+
+async def bounded(items: AsyncGenerator[T, None], deadline: Ends) -> AsyncGenerator[T, None]:
     """Passes `items` on until they end or the deadline does; then they are closed, whatever happened.
 
     Raises DeadlinePassed. The time is looked at for every item, so a source that keeps producing is cut too; and a

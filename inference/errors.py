@@ -5,29 +5,39 @@ ApiError
 │   ├── InvalidRequest    400   the body, or what it asks of this model
 │   ├── Unauthorized      401
 │   ├── Forbidden         403   another origin
-│   ├── NotFound          404   unknown path or model
+│   ├── NotFound          404   unknown path
+│   │   └── ModelNotFound       unknown model
 │   ├── MethodNotAllowed  405
 │   ├── BodyTooLate       408   the only one that says the client was slow
 │   ├── BodyTooLarge      413
 │   ├── QueueFull         429
 │   ├── Unattainable      503   the queue alone would take longer than the deadline
+│   ├── InsufficientMemory 503  the model does not fit in the pool's memory
+│   ├── Unroutable        503   all rules that match name a provider that cannot be used
 │   └── Draining          503   the server is going down
 ├── DeadlineExceeded      504   in-band once the stream has begun
 ├── RunnerFailed          503   in-band once the stream has begun
+├── ProviderFailed        the provider's own status, or 502; in-band once the stream has begun
 └── InternalError         500   in-band once the stream has begun
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+OUR_FAULT = "The server failed on this request; its log has the reason under the request id."
 
 
 class ApiError(Exception):
-    """`extra` are keys beside OpenAI's own in the error object. `log_status` is one of RequestLog.Status."""
+    """`extra` are keys beside OpenAI's own in the error object. `log_status` is one of RequestLog.Status.
 
-    status: ClassVar[int] = 500
-    type: ClassVar[str] = "server_error"
-    log_status: ClassVar[str] = "error"
+    `cause`: for which fallbacks of a routing rule it makes way (error, overload, timeout); "" is for none.
+    """
+
+    status: int = 500
+    cause: str = "error"
+    type: str = "server_error"
+    log_status: str = "error"
 
     def __init__(
         self,
@@ -52,6 +62,7 @@ class ApiError(Exception):
 
 
 class Refusal(ApiError):
+    cause = ""
     type = "invalid_request_error"
     log_status = "rejected"
 
@@ -72,6 +83,20 @@ class NotFound(Refusal):
     status = 404
 
 
+class ModelNotFound(NotFound):
+    """`known`: the names of the models that are there."""
+
+    cause = "error"
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        names = ", ".join(known) or "none; add one with manage.py add_model"
+        super().__init__(
+            f"The model {name[:200]!r} does not exist. Known: {names}.",
+            code="model_not_found",
+            param="model",
+        )
+
+
 class MethodNotAllowed(Refusal):
     status = 405
 
@@ -87,6 +112,7 @@ class BodyTooLarge(Refusal):
 class QueueFull(Refusal):
     """`retry_after`: seconds after which there should be a place."""
 
+    cause = "overload"
     status = 429
     type = "rate_limit_error"
 
@@ -98,12 +124,34 @@ class QueueFull(Refusal):
 class Unattainable(Refusal):
     """Admission: better told now than after a wait. `retry_after`: seconds after which there should be time."""
 
+    cause = "overload"
     status = 503
     type = "overloaded_error"
 
     def __init__(self, message: str, *, retry_after: float) -> None:
         headers = {"retry-after": str(math.ceil(retry_after)), "x-should-retry": "true"}
         super().__init__(message, code="deadline_unattainable", headers=headers)
+
+
+class InsufficientMemory(Refusal):
+    """The model does not fit beside what may not be unloaded. `extra`: need, have and holders."""
+
+    cause = "overload"
+    status = 503
+    type = "overloaded_error"
+
+    def __init__(self, message: str, *, extra: Mapping[str, Any]) -> None:
+        headers = {"x-should-retry": "false"}
+        super().__init__(message, code="insufficient_memory", extra=extra, headers=headers)
+
+
+class Unroutable(Refusal):
+    status = 503
+    type = "server_error"
+
+    def __init__(self, message: str) -> None:
+        headers = {"x-should-retry": "false"}
+        super().__init__(message, code="provider_unavailable", param="model", headers=headers)
 
 
 class Draining(Refusal):
@@ -120,6 +168,7 @@ class Draining(Refusal):
 class DeadlineExceeded(ApiError):
     """504 and not 408, which says that the client was slow. Official clients retry a 5xx unless told not to."""
 
+    cause = "timeout"
     status = 504
     type = "timeout_error"
     log_status = "timeout"
@@ -136,6 +185,27 @@ class RunnerFailed(ApiError):
     def __init__(self, message: str, *, retry: bool = True) -> None:
         headers = {"x-should-retry": "true" if retry else "false"}
         super().__init__(message, code="runner_failed", headers=headers)
+
+
+class ProviderFailed(ApiError):
+    """A cloud provider refused, failed, or said what cannot be read. `status` is its own where it gave one."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str,
+        cause: str,
+        status: int = 502,
+        type: str = "server_error",
+        code: str = "provider_failed",
+        param: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, code=code, param=param, headers=headers, extra={"provider": provider})
+        self.status = status
+        self.type = type
+        self.cause = cause
 
 
 class InternalError(ApiError):

@@ -15,8 +15,8 @@ from django.utils.decorators import async_only_middleware
 from inference.api import body, chat, completions, embeddings, models
 from inference.arrival import Arrival
 from inference.call import new_id
-from inference.completion import OUR_FAULT
 from inference.errors import (
+    OUR_FAULT,
     ApiError,
     Forbidden,
     InternalError,

@@ -2,21 +2,31 @@
 
 import asyncio
 
-from inference.errors import ApiError
+from inference.chunk import Chunk
+from inference.errors import ApiError, Draining
 from inference.messages import Event
+
+Item = Event | Chunk
 
 
 class Inbox:
     """Filled by whoever has something to say, emptied by the one task that serves the request."""
 
     def __init__(self) -> None:
-        self._events: list[Event] = []
+        self._items: list[Item] = []
         self._failure: ApiError | None = None
         self._filled = asyncio.Event()
+        self._emptied = asyncio.Event()
 
-    def put(self, event: Event) -> None:
-        self._events.append(event)
+    def put(self, item: Item) -> None:
+        self._items.append(item)
         self._filled.set()
+
+    async def room(self, most: int) -> None:
+        """Waits until fewer than `most` are unread, for a writer that could outrun the client."""
+        while len(self._items) >= most:
+            self._emptied.clear()
+            await self._emptied.wait()
 
     def fail(self, error: ApiError) -> None:
         """Raised to the reader once it has read what came before. The first failure counts."""
@@ -27,18 +37,25 @@ class Inbox:
         """Lets `take` return, with nothing if there is nothing: the reader has something else to look at."""
         self._filled.set()
 
-    def unread(self) -> list[Event]:
+    def unread(self) -> list[Item]:
         """What has come in and was not taken, for a reader that leaves."""
-        return self._events
+        return self._items
 
-    async def take(self) -> list[Event]:
+    def clear(self) -> None:
+        """Forgets what one target said, before the next one is asked; not that the server stops."""
+        self._items.clear()
+        if not isinstance(self._failure, Draining):
+            self._failure = None
+
+    async def take(self) -> list[Item]:
         """All that has come in, at once; waits for something. Raises the failure after the last event."""
-        if not self._events and self._failure is None:
+        if not self._items and self._failure is None:
             await self._filled.wait()
         self._filled.clear()
-        if self._events:
-            events, self._events = self._events, []
-            return events
+        if self._items:
+            items, self._items = self._items, []
+            self._emptied.set()
+            return items
         if self._failure is not None:
             raise self._failure
         return []

@@ -31,7 +31,7 @@ def apply(endpoints: Iterable[str], stored_seconds: Mapping[str, float]) -> int:
         if call.endpoint.key in chosen and call.deadline.store(stored_seconds[call.endpoint.key])
     ]
     for call in moved:
-        if runner := pool.get(call.model):
+        if call.target.provider is None and (runner := pool.get(call.model)):
             for row_id in call.row_ids:
                 runner.set_deadline(row_id, call.deadline.at)
         call.inbox.wake()

@@ -98,6 +98,7 @@ class ServingAdmin(FixedRowsAdmin):
 @admin.register(LocalModel)
 class LocalModelAdmin(SettingAdmin):
     list_display = ["name", "path"]
+    fields = ["name", "kind", "path", "deadline_seconds"]
     search_fields = ["name"]
 
 

@@ -56,9 +56,11 @@ def save(instance: models.Model, author: Author, *, secret_fields: Collection[st
             _record(instance, author, name, None if hidden else before[name], None if hidden else after[name])
 
 
-def delete(instance: models.Model, author: Author) -> None:
+def delete(instance: models.Model, author: Author, *, secret_fields: Collection[str] = ()) -> None:
+    """Deletes `instance`. The `Change` keeps its values, less the secret ones, for whoever wants it back."""
+    values = {name: value for name, value in _values(instance).items() if name not in secret_fields}
     with transaction.atomic():
-        _record(instance, author, "", str(instance), None)
+        _record(instance, author, "", {"": str(instance), **values}, None)
         instance.delete()
 
 
@@ -71,7 +73,7 @@ def _values(instance: models.Model) -> dict[str, object]:
 
 
 def _plain(value: object) -> object:
-    if value is None or isinstance(value, bool | int | str):
+    if value is None or isinstance(value, bool | int | str | list | dict):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)

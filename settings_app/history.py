@@ -8,10 +8,12 @@ from django.http import Http404
 from settings_app import changes
 from settings_app.changes import Author
 from settings_app.durations import seconds_text
-from settings_app.models import Access, Change, Serving, Timeout
+from settings_app.models import Access, Change, LocalModel, Pool, Provider, Rule, Serving, Timeout
 
 NOTHING = "\N{EN DASH}"
-REVERTABLE = {model._meta.model_name: model for model in (Timeout, Access, Serving)}
+REVERTABLE: dict[str, type[models.Model]] = {
+    model.__name__.lower(): model for model in (Access, LocalModel, Pool, Provider, Rule, Serving, Timeout)
+}
 
 
 def page(*, before: int | None, limit: int) -> tuple[list[Change], int | None]:
@@ -35,6 +37,8 @@ def value_text(value: object, field: str) -> str:
     """A value in the words of the page it was changed on."""
     if value is None or value == "":
         return NOTHING
+    if isinstance(value, dict):  # a row that was deleted
+        return str(value.get("", NOTHING))
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, int | float) and field == "seconds":
@@ -43,8 +47,14 @@ def value_text(value: object, field: str) -> str:
 
 
 def can_revert(change: Change) -> bool:
-    """Whether the old value can be put back: a setting that has one, of a table whose rows stay."""
-    return change.table in REVERTABLE and change.old is not None
+    """Whether the old value can be put back: a setting that has one, or a row that was deleted."""
+    return (
+        change.table in REVERTABLE and change.old is not None and (bool(change.field) or _was_deleted(change))
+    )
+
+
+def _was_deleted(change: Change) -> bool:
+    return not change.field and change.new is None and isinstance(change.old, dict)
 
 
 def revert(change_id: int, author: Author) -> Change:
@@ -57,13 +67,35 @@ def revert(change_id: int, author: Author) -> Change:
         raise Http404(f"There is no change {change_id}.")
     if not can_revert(change):
         raise ValidationError("This change cannot be put back.")
-    row: models.Model | None = (
-        apps.get_model("settings_app", change.table).objects.filter(pk=change.row).first()
-    )
-    if row is None:
-        raise ValidationError(f"{change.label} is no longer there.")
-    if getattr(row, change.field) == change.old:
-        raise ValidationError(f"{change.label} is {value_text(change.old, change.field)} already.")
-    setattr(row, change.field, change.old)
+    row = _restored(change) if _was_deleted(change) else _put_back(change)
     changes.save(row, author)
     return Change.objects.filter(table=change.table, row=change.row).latest("id")
+
+
+def _restored(change: Change) -> models.Model:
+    """The deleted row under its old number, so that what pointed to it does so again. Secrets are gone."""
+    table = REVERTABLE[change.table]
+    if table._default_manager.filter(pk=change.row).exists():
+        raise ValidationError(f"{change.label} is there already.")
+    row = table(pk=change.row)
+    assert change.old is not None
+    for name, value in change.old.items():
+        if name:
+            setattr(row, _attribute(row, name), value)
+    return row
+
+
+def _put_back(change: Change) -> models.Model:
+    row = REVERTABLE[change.table]._default_manager.filter(pk=change.row).first()
+    if row is None:
+        raise ValidationError(f"{change.label} is no longer there.")
+    attribute = _attribute(row, change.field)
+    if getattr(row, attribute) == change.old:
+        raise ValidationError(f"{change.label} is {value_text(change.old, change.field)} already.")
+    setattr(row, attribute, change.old)
+    return row
+
+
+def _attribute(row: models.Model, field: str) -> str:
+    """Where a row keeps the plain value of a field: `provider_id` for `provider`."""
+    return str(getattr(row._meta.get_field(field), "attname", field))

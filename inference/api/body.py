@@ -12,6 +12,8 @@ from inference.errors import InvalidRequest
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+OURS = ("timeout", "on_deadline")  # fields that no provider knows
+
 _encode = msgspec.json.Encoder().encode
 _PLACE = re.compile(r" - at `\$\.?(?P<place>[^`]*)`$")
 _NAMED = re.compile(r"field `(?P<name>[^`]+)`")
@@ -27,6 +29,12 @@ def decode(request: HttpRequest, kind: type[T]) -> T:
         raise InvalidRequest(f"The body is no valid JSON: {error}", code="invalid_json") from None
     except RecursionError:
         raise InvalidRequest("The body is nested too deeply.", code="invalid_json") from None
+
+
+def for_provider(request: HttpRequest) -> dict[str, Any]:
+    """The body for a provider: as it came, less what is said to this server alone."""
+    found: dict[str, Any] = decode(request, dict)
+    return {name: value for name, value in found.items() if name not in OURS}
 
 
 def json_response(data: Any, status: int = 200) -> HttpResponse:

@@ -8,9 +8,10 @@ from msgspec import Meta, Struct
 
 from inference import completion
 from inference.api import body, text
-from inference.api.text import Choice, TextRequest
+from inference.api.text import Choice, Head, TextRequest
 from inference.arrival import Arrival
 from inference.call import Call
+from inference.completion import Asked
 from inference.errors import InvalidRequest
 from inference.messages import Add, ChatPrompt
 from settings_app.endpoints import BY_KEY
@@ -48,23 +49,32 @@ class ChatRequest(TextRequest, forbid_unknown_fields=True, kw_only=True):
 
 
 async def create(request: HttpRequest, arrival: Arrival) -> HttpResponseBase:
+    head = body.decode(request, Head)
+    call = arrival.begin(request, ENDPOINT, head.model, head.timeout, streamed=bool(head.stream))
+    asked = Asked("text", lambda: [_row(request, call)], lambda: body.for_provider(request))
+    batches = completion.run(call, asked, arrival.settings)
+    return await text.answer(call, head, batches, ChatWire(call), arrival.settings.serving.keep_alive)
+
+
+def _row(request: HttpRequest, call: Call) -> Add:
     asked = body.decode(request, ChatRequest)
     asked.check()
-    model = arrival.model(asked.model, "text")
-    call = arrival.begin(request, ENDPOINT, model, asked.timeout, streamed=bool(asked.stream))
     limit = asked.max_tokens if asked.max_completion_tokens is None else asked.max_completion_tokens
     prompt = ChatPrompt([_message(index, message) for index, message in enumerate(asked.messages)])
-    row = Add(call.id, call.deadline.at, prompt, asked.sampling(limit))
-    serving = arrival.settings.serving
-    batches = completion.run(call, model, [row], serving)
-    return await text.answer(call, asked, batches, ChatWire(call), serving.keep_alive)
+    return Add(call.id, call.deadline.at, prompt, asked.sampling(limit))
 
 
 class ChatWire:
     def __init__(self, call: Call) -> None:
         self._call = call
-        self._head = {
-            "id": f"chatcmpl-{call.id.removeprefix('req_')}",
+        self._id = f"chatcmpl-{call.id.removeprefix('req_')}"
+
+    @property
+    def _head(self) -> dict[str, Any]:
+        """The model is known when there is something to say: a fallback may serve."""
+        call = self._call
+        return {
+            "id": self._id,
             "object": "chat.completion.chunk",
             "created": call.created,
             "model": call.model,

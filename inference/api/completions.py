@@ -8,9 +8,10 @@ from msgspec import Meta
 
 from inference import completion
 from inference.api import body, prompts, text
-from inference.api.text import Choice, TextRequest
+from inference.api.text import Choice, Head, TextRequest
 from inference.arrival import Arrival
 from inference.call import Call
+from inference.completion import Asked
 from inference.messages import Add
 from settings_app.endpoints import BY_KEY
 
@@ -29,30 +30,34 @@ class CompletionRequest(TextRequest, forbid_unknown_fields=True, kw_only=True):
 
 
 async def create(request: HttpRequest, arrival: Arrival) -> HttpResponseBase:
+    head = body.decode(request, Head)
+    call = arrival.begin(request, ENDPOINT, head.model, head.timeout, streamed=bool(head.stream))
+    asked = Asked("text", lambda: _rows(request, call), lambda: body.for_provider(request))
+    batches = completion.run(call, asked, arrival.settings)
+    return await text.answer(call, head, batches, CompletionWire(call), arrival.settings.serving.keep_alive)
+
+
+def _rows(request: HttpRequest, call: Call) -> list[Add]:
     asked = body.decode(request, CompletionRequest)
     asked.check()
     found = prompts.read(asked.prompt, "prompt", most=MOST_PROMPTS)
-    model = arrival.model(asked.model, "text")
-    call = arrival.begin(request, ENDPOINT, model, asked.timeout, streamed=bool(asked.stream))
     sampling = asked.sampling(DEFAULT_MAX_TOKENS if asked.max_tokens is None else asked.max_tokens)
-    rows = [
+    return [
         Add(f"{call.id}.{index}", call.deadline.at, prompt, sampling, bool(asked.echo))
         for index, prompt in enumerate(found)
     ]
-    serving = arrival.settings.serving
-    batches = completion.run(call, model, rows, serving)
-    return await text.answer(call, asked, batches, CompletionWire(call), serving.keep_alive)
 
 
 class CompletionWire:
     def __init__(self, call: Call) -> None:
         self._call = call
-        self._head = {
-            "id": f"cmpl-{call.id.removeprefix('req_')}",
-            "object": "text_completion",
-            "created": call.created,
-            "model": call.model,
-        }
+        self._id = f"cmpl-{call.id.removeprefix('req_')}"
+
+    @property
+    def _head(self) -> dict[str, Any]:
+        """The model is known when there is something to say: a fallback may serve."""
+        call = self._call
+        return {"id": self._id, "object": "text_completion", "created": call.created, "model": call.model}
 
     def opening(self) -> list[dict[str, Any]]:
         return []

@@ -10,7 +10,11 @@ from msgspec import Meta, Struct
 
 from inference import completion
 from inference.api import body, prompts
+from inference.api.text import Head
 from inference.arrival import Arrival
+from inference.call import Call
+from inference.chunk import Chunk
+from inference.completion import Asked
 from inference.messages import Embed, Vectors
 from settings_app.endpoints import BY_KEY
 
@@ -30,27 +34,37 @@ class EmbeddingRequest(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 async def create(request: HttpRequest, arrival: Arrival) -> HttpResponseBase:
-    asked = body.decode(request, EmbeddingRequest)
-    inputs = prompts.read(asked.input, "input", most=MOST_INPUTS)
-    model = arrival.model(asked.model, "embedding")
-    call = arrival.begin(request, ENDPOINT, model, asked.timeout, streamed=False)
-    row = Embed(call.id, call.deadline.at, inputs, asked.dimensions)
-    vectors: list[bytes] = [b""] * len(inputs)
-    batches = completion.run(call, model, [row], arrival.settings.serving)
+    head = body.decode(request, Head)
+    call = arrival.begin(request, ENDPOINT, head.model, head.timeout, streamed=False)
+    asked = Asked("embedding", lambda: [_row(request, call)], lambda: body.for_provider(request))
+    vectors: dict[int, bytes] = {}
+    relayed: dict[str, Any] | None = None
+    batches = completion.run(call, asked, arrival.settings)
     try:
-        async for events in batches:
-            for event in events:
-                if isinstance(event, Vectors):
-                    vectors[event.first : event.first + len(event.values)] = event.values
+        async for items in batches:
+            for item in items:
+                if isinstance(item, Vectors):
+                    vectors.update(enumerate(item.values, item.first))
+                elif isinstance(item, Chunk) and item.data is not None:
+                    relayed = item.data
     finally:
         await batches.aclose()
-    encode = _floats if asked.encoding_format == "float" or asked.encoding_format is None else _base64
+    if relayed is not None:
+        return body.json_response(relayed)
+    asked_for = body.decode(request, EmbeddingRequest)
+    encode = _base64 if asked_for.encoding_format == "base64" else _floats
     data = [
-        {"object": "embedding", "index": index, "embedding": encode(vector)}
-        for index, vector in enumerate(vectors)
+        {"object": "embedding", "index": index, "embedding": encode(vectors[index])}
+        for index in sorted(vectors)
     ]
     usage = {"prompt_tokens": call.prompt_tokens, "total_tokens": call.prompt_tokens}
-    return body.json_response({"object": "list", "data": data, "model": model.name, "usage": usage})
+    return body.json_response({"object": "list", "data": data, "model": call.model, "usage": usage})
+
+
+def _row(request: HttpRequest, call: Call) -> Embed:
+    asked = body.decode(request, EmbeddingRequest)
+    inputs = prompts.read(asked.input, "input", most=MOST_INPUTS)
+    return Embed(call.id, call.deadline.at, inputs, asked.dimensions)
 
 
 def _floats(vector: bytes) -> list[float]:

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 
 from inference.api import body
 from inference.arrival import Arrival
+from inference.errors import ModelNotFound
 
 
 async def index(request: HttpRequest, arrival: Arrival) -> HttpResponse:
@@ -14,7 +15,8 @@ async def index(request: HttpRequest, arrival: Arrival) -> HttpResponse:
 
 
 async def show(request: HttpRequest, arrival: Arrival, name: str) -> HttpResponse:
-    arrival.model(name)
+    if name not in arrival.settings.models:
+        raise ModelNotFound(name, arrival.settings.models)
     return body.json_response(_model(name))
 
 

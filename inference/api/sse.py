@@ -8,9 +8,9 @@ import msgspec
 from django.http import StreamingHttpResponse
 
 from inference.call import Call
-from inference.messages import Event
+from inference.completion import Batches
+from inference.inbox import Item
 
-Batches = AsyncGenerator[list[Event], None]
 Render = Callable[[Batches], AsyncIterator[bytes]]
 
 OPENING_SECONDS = 10.0  # so long a refusal can still have a true status
@@ -50,9 +50,9 @@ async def stream(
     )
 
 
-async def _until_made(call: Call, batches: Batches) -> list[Event]:
+async def _until_made(call: Call, batches: Batches) -> list[Item]:
     """All that comes until the first token is made, or the end."""
-    events: list[Event] = []
+    events: list[Item] = []
     async for batch in batches:
         events += batch
         if call.first_token is not None:
@@ -64,7 +64,7 @@ class _Body:
     """The stream behind a response. Django calls `close` whatever happens, also when no byte was asked for."""
 
     def __init__(
-        self, batches: Batches, first: asyncio.Future[list[Event]], render: Render, sign_of_life: bytes | None
+        self, batches: Batches, first: asyncio.Future[list[Item]], render: Render, sign_of_life: bytes | None
     ) -> None:
         self._batches = batches
         self._first = first

@@ -1,5 +1,6 @@
 """What the two endpoints that make text have in common: the fields of a body, and how an answer is sent."""
 
+from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Protocol
@@ -9,16 +10,30 @@ from msgspec import Meta, Struct
 
 from inference.api import body, sse
 from inference.call import Call
-from inference.completion import OUR_FAULT
-from inference.errors import ApiError, DeadlineExceeded, InternalError, InvalidRequest
-from inference.messages import Done, Event, Sampling, Tokens
+from inference.chunk import Chunk
+from inference.completion import Batches
+from inference.errors import OUR_FAULT, ApiError, DeadlineExceeded, InternalError, InvalidRequest
+from inference.messages import Done, Sampling, Tokens
 
-Batches = AsyncGenerator[list[Event], None]
 Zero = Annotated[float, Meta(ge=0, le=0)]
 
 
 class StreamOptions(Struct, forbid_unknown_fields=True):
     include_usage: bool = False
+
+
+class HeadStreamOptions(Struct):
+    include_usage: bool = False
+
+
+class Head(Struct, kw_only=True):
+    """What is looked at of a body before it is known who gets it; all else is for the target to judge."""
+
+    model: Annotated[str, Meta(min_length=1)]
+    stream: bool | None = None
+    stream_options: HeadStreamOptions | None = None
+    timeout: Any = None
+    on_deadline: Literal["error", "partial"] | None = None
 
 
 class TextRequest(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -78,9 +93,7 @@ class Wire(Protocol):
     def whole(self, choices: list[Choice]) -> dict[str, Any]: ...
 
 
-async def answer(
-    call: Call, asked: TextRequest, batches: Batches, wire: Wire, keep_alive: str
-) -> HttpResponseBase:
+async def answer(call: Call, asked: Head, batches: Batches, wire: Wire, keep_alive: str) -> HttpResponseBase:
     """One choice for each row of the call, streamed if the client asked so."""
     call.takes_partial = asked.on_deadline == "partial"
     if not asked.stream:
@@ -93,42 +106,54 @@ async def answer(
 
 
 async def _whole(call: Call, batches: Batches, wire: Wire) -> HttpResponseBase:
-    choices = [Choice() for _ in call.row_ids]
+    choices: dict[int, Choice] = defaultdict(Choice)
+    relayed: dict[str, Any] | None = None
     more: dict[str, Any] = {}
     try:
-        async for index, event in _by_choice(call, batches):
-            if isinstance(event, Tokens):
-                choices[index].texts.append(event.text)
+        async for index, item in _by_choice(call, batches):
+            if isinstance(item, Chunk):
+                relayed = item.data
+            elif isinstance(item, Tokens):
+                choices[index].texts.append(item.text)
             else:
-                choices[index].finish_reason = event.reason
+                choices[index].finish_reason = item.reason
     except DeadlineExceeded as error:
         if not call.is_partial(error):
             raise
         more = {"mlx": _mlx(error)}
-        for choice in choices:
-            choice.finish_reason = choice.finish_reason or "length"
+        for index in range(len(call.row_ids)):
+            choices[index].finish_reason = choices[index].finish_reason or "length"
     except Exception:
         call.failed(InternalError(OUR_FAULT))  # unless it has an ending already
         raise
     finally:
         await batches.aclose()
-    return body.json_response({**wire.whole(choices), **more})
+    if relayed is not None:
+        return body.json_response(relayed)
+    return body.json_response({**wire.whole([choices[index] for index in sorted(choices)]), **more})
 
 
 async def _chunks(call: Call, batches: Batches, wire: Wire, with_usage: bool) -> AsyncIterator[bytes]:
     """The stream of one answer: done, deadline and failure all end it in so many words."""
     nulls: dict[str, Any] = {"usage": None} if with_usage else {}
     ended: set[int] = set()
+    opened = False
     try:
-        for chunk in wire.opening():
-            yield sse.event({**chunk, **nulls})
-        async for index, event in _by_choice(call, batches):
-            if isinstance(event, Tokens):
-                if event.text:
-                    yield sse.event({**wire.text(index, event.text), **nulls})
-            else:
+        async for index, item in _by_choice(call, batches):
+            if isinstance(item, Chunk):
+                with_usage = False  # the provider says it itself
+                if item.data is not None:
+                    yield sse.event(item.data)
+                continue
+            if not opened:
+                opened = True
+                for chunk in wire.opening():
+                    yield sse.event({**chunk, **nulls})
+            if isinstance(item, Done):
                 ended.add(index)
-                yield sse.event({**wire.ending(index, event.reason), **nulls})
+                yield sse.event({**wire.ending(index, item.reason), **nulls})
+            elif item.text:
+                yield sse.event({**wire.text(index, item.text), **nulls})
     except ApiError as error:
         if isinstance(error, DeadlineExceeded) and call.is_partial(error):
             for index in set(range(len(call.row_ids))) - ended:
@@ -146,19 +171,24 @@ async def _chunks(call: Call, batches: Batches, wire: Wire, with_usage: bool) ->
     yield sse.DONE
 
 
-async def _by_choice(call: Call, batches: Batches) -> AsyncGenerator[tuple[int, Tokens | Done], None]:
-    """Text and endings by the choice they belong to; the texts of a choice in one batch are one."""
-    index_of = {row_id: index for index, row_id in enumerate(call.row_ids)}
-    async for events in batches:
+async def _by_choice(call: Call, batches: Batches) -> AsyncGenerator[tuple[int, Tokens | Done | Chunk], None]:
+    """Text and endings by the choice they belong to; the texts of a choice in one batch are one.
+
+    A provider's chunk names its choices itself.
+    """
+    async for items in batches:
+        index_of = {row_id: index for index, row_id in enumerate(call.row_ids)}
         texts: dict[int, str] = {}
-        for event in events:
-            if isinstance(event, Tokens):
-                index = index_of[event.id]
-                texts[index] = texts.get(index, "") + event.text
-            elif isinstance(event, Done):
-                index = index_of[event.id]
-                yield index, Tokens(event.id, texts.pop(index, ""), 0)
-                yield index, event
+        for item in items:
+            if isinstance(item, Chunk):
+                yield 0, item
+            elif isinstance(item, Tokens):
+                index = index_of[item.id]
+                texts[index] = texts.get(index, "") + item.text
+            elif isinstance(item, Done):
+                index = index_of[item.id]
+                yield index, Tokens(item.id, texts.pop(index, ""), 0)
+                yield index, item
         for index, text in texts.items():
             yield index, Tokens(call.row_ids[index], text, 0)
 

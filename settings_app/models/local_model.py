@@ -28,6 +28,17 @@ class LocalModel(models.Model):
         validators=[MinValueValidator(0.1), MaxValueValidator(7200)],
         help_text="A limit of this model's own, beside the endpoint's; the shorter one holds. Empty: none.",
     )
+    pinned = models.BooleanField(default=False, help_text="Never unloaded to make room, or for being idle.")
+    preload = models.BooleanField(
+        "load at start", default=False, help_text="Loaded when the server starts, before anybody asks for it."
+    )
+    idle_minutes = models.FloatField(
+        "unload after, in minutes",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(10_080)],
+        help_text="A time to live of this model's own, instead of the pool's. 0: never. Empty: the pool's.",
+    )
 
     class Meta:
         ordering = ["name"]

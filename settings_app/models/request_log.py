@@ -21,7 +21,9 @@ class RequestLog(models.Model):
     endpoint = models.CharField(max_length=40)
     model = models.CharField("model asked for", max_length=200)
     served_model = models.CharField("model served", max_length=200)
-    backend = models.CharField(max_length=80)
+    backend = models.CharField(max_length=80)  # local, or the provider's name
+    rule = models.CharField(max_length=510, default="")
+    fell_back = models.CharField(max_length=300, default="")  # each target that failed before, and why
     api_key = models.CharField("API key", max_length=80)
     streamed = models.BooleanField()
     status = models.CharField(max_length=14, choices=Status)
@@ -33,6 +35,7 @@ class RequestLog(models.Model):
     load_ms = models.FloatField()
     prefill_ms = models.FloatField()
     decode_ms = models.FloatField()
+    cloud_ms = models.FloatField(default=0)
     total_ms = models.FloatField()
     first_token_ms = models.FloatField(null=True)
     prompt_tokens = models.PositiveIntegerField()

@@ -1,6 +1,7 @@
 """A row that ends in the very moment in which its request does. Over HTTP that is luck: here the moment is chosen."""
 
 import asyncio
+import dataclasses
 import time
 from pathlib import Path
 from typing import Any
@@ -11,20 +12,22 @@ import zmq
 import zmq.asyncio
 
 from inference.call import Call, new_id
-from inference.completion import run
-from inference.deadline import Wish, effective
+from inference.completion import Asked, run
+from inference.deadline import Deadline, Wish
 from inference.errors import RunnerFailed
-from inference.inbox import Inbox
+from inference.inbox import Inbox, Item
 from inference.local import Runner
 from inference.messages import Add, Done, Event, Ready, Sampling, TextPrompt
 from inference.pool import pool
 from inference.request_log import request_log
+from inference.routing import Decision, Target
 from settings_app.endpoints import ENDPOINTS
 from settings_app.models import RequestLog
-from settings_app.snapshot import Model, Serving
+from settings_app.snapshot import EMPTY, Model, Serving
 
 MODEL = Model("tiny", Path(), "text", None)
 SERVING = Serving("comment", honour_client_timeout=True, stuck_grace_seconds=0.2, max_queued=10)
+SETTINGS = dataclasses.replace(EMPTY, models={"tiny": MODEL}, serving=SERVING)
 
 
 class _Process:
@@ -51,10 +54,10 @@ class _Inbox(Inbox):
 
     reader: "asyncio.Task[None]"
 
-    def put(self, event: Event) -> None:
-        if isinstance(event, Done):
+    def put(self, item: Item) -> None:
+        if isinstance(item, Done):
             self.reader.cancel()
-        super().put(event)
+        super().put(item)
 
 
 def test_a_row_that_ended_as_its_request_did_is_waited_for_no_more(
@@ -110,9 +113,16 @@ async def _leave_at_the_end(monkeypatch: pytest.MonkeyPatch, folder: Path) -> tu
         return runner
 
     monkeypatch.setattr(pool, "runner", only)
-    deadline = effective(time.monotonic(), 60, None, Wish(None))
+    deadline = Deadline(time.monotonic(), 60, Wish(None))
     inbox = _Inbox()
-    call = Call(new_id(), ENDPOINTS[0], "tiny", deadline, time.monotonic(), inbox=inbox)
+    call = Call(
+        new_id(),
+        ENDPOINTS[0],
+        Decision("tiny", None, (Target("tiny"),)),
+        deadline,
+        time.monotonic(),
+        inbox=inbox,
+    )
     inbox.reader = asyncio.create_task(_read(call))
     await theirs.send(_frame(Ready("text", None, 0)))
     await theirs.recv()  # the row
@@ -128,7 +138,8 @@ async def _leave_at_the_end(monkeypatch: pytest.MonkeyPatch, folder: Path) -> tu
 
 
 async def _read(call: Call) -> None:
-    async for _ in run(call, MODEL, [Add("row", 0.0, TextPrompt("hello"), Sampling())], SERVING):
+    row = Add("row", 0.0, TextPrompt("hello"), Sampling())
+    async for _ in run(call, Asked("text", lambda: [row], dict), SETTINGS):
         pass
 
 

@@ -1,0 +1,27 @@
+"""What a cloud provider says, in OpenAI's form: a piece of a stream, or a whole answer."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Usage:
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """`data`: sent to the client as it is; None says something about the request and nothing to the client.
+
+    `made`: pieces of output in it, text or tool calls; the first one ends the wait for the first token. `usage` counts
+    for the whole request and replaces what was counted. `finish_reason` is OpenAI's, "" until it is known. `last`: the
+    provider has said all.
+    """
+
+    data: dict[str, Any] | None
+    made: int = 0
+    finish_reason: str = ""
+    usage: Usage | None = None
+    last: bool = False

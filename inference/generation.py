@@ -1,0 +1,114 @@
+"""A request at a runner of this machine: its rows are sent, what comes is counted, and what is left is dropped."""
+
+from collections.abc import AsyncGenerator, Sequence
+
+import msgspec
+
+from inference.call import Call, Phase
+from inference.deadline import DeadlinePassed
+from inference.errors import ApiError, InvalidRequest, QueueFull, Unattainable
+from inference.inbox import Item
+from inference.local import Runner
+from inference.messages import Add, Done, Embed, Prefill, Ready, Refused, Tokens
+from inference.pool import pool
+from inference.request_log import request_log
+from settings_app.durations import number_text
+from settings_app.snapshot import Model, Snapshot
+
+BATCH_ROWS = 32  # that a runner decodes together
+Rows = Sequence[Add | Embed]
+
+
+async def events(
+    call: Call, model: Model, rows: Rows, settings: Snapshot
+) -> AsyncGenerator[list[Item], None]:
+    """What the runner says of the rows, up to the last `Done`. Raises ApiError, and DeadlinePassed.
+
+    Also yields nothing, when the deadline has moved: whoever bounds it looks at the new one.
+    """
+    runner = await pool.runner(model)
+    _check_queue(call, runner, settings.serving.max_queued)
+    call.row_ids = [row.id for row in rows]
+    left: set[str] = set()
+    try:
+        runner.wait(call.inbox)
+        if runner.ready is None:
+            call.enter(Phase.LOAD)
+        while not any(isinstance(event, Ready) for event in await call.inbox.take()):
+            yield []
+        call.enter(Phase.QUEUE)
+        for row in rows:
+            runner.add(msgspec.structs.replace(row, deadline=call.deadline.at), call.inbox)
+            left.add(row.id)
+        while left:
+            came = await call.inbox.take()
+            left -= {event.id for event in came if isinstance(event, Done | Refused)}
+            for index, event in enumerate(came):
+                try:
+                    _note(call, event)
+                except (ApiError, DeadlinePassed):
+                    yield came[:index]  # what was made before is flushed
+                    raise
+            yield came
+    finally:
+        runner.leave(call.inbox)
+        for row_id in left - _ended_unread(call):
+            request_log.stopping(call)
+            runner.drop(
+                row_id,
+                settings.serving.stuck_grace_seconds,
+                lambda seconds: request_log.stopped(call, seconds),
+            )
+
+
+def _ended_unread(call: Call) -> set[str]:
+    """Rows whose end came in at the very moment of leaving. The runner knows them no more and would not answer: it
+    would be taken for stuck.
+    """
+    ended = [event for event in call.inbox.unread() if isinstance(event, Done | Refused)]
+    for event in ended:
+        if isinstance(event, Done):
+            _note_gone(call, event)
+    return {event.id for event in ended}
+
+
+def _check_queue(call: Call, runner: Runner, max_queued: int) -> None:
+    """Admission. How long the queue takes is told from how long rows took of late."""
+    wait = runner.queued * runner.seconds_per_row / BATCH_ROWS
+    if runner.queued >= max_queued:
+        raise QueueFull(
+            f"{runner.queued} requests wait for {runner.name} already. Try again later.",
+            retry_after=max(1.0, wait),
+        )
+    if runner.ready is not None and wait > call.deadline.remaining():
+        raise Unattainable(
+            f"{runner.queued} requests wait for {runner.name}, which takes about {wait:.0f} s: "
+            f"longer than the {number_text(call.deadline.seconds)} s that this one has.",
+            retry_after=max(1.0, wait - call.deadline.remaining()),
+        )
+
+
+def _note(call: Call, event: Item) -> None:
+    """Keeps count of what `event` says. Raises what it says went wrong."""
+    match event:
+        case Prefill():
+            if call.phase is Phase.QUEUE:
+                call.enter(Phase.PREFILL)
+            call.progress[event.id] = (event.prompt_tokens, event.cached_tokens)
+        case Tokens():
+            if call.phase is not Phase.DECODE and event.count:
+                call.enter(Phase.DECODE)
+            call.completion_tokens += event.count
+        case Done():
+            _note_gone(call, event)
+            if event.reason not in ("stop", "length"):
+                raise DeadlinePassed
+            call.finish_reason = event.reason
+        case Refused():
+            raise InvalidRequest(event.message, code=event.code, param=event.param)
+
+
+def _note_gone(call: Call, event: Done) -> None:
+    call.progress[event.id] = (event.prompt_tokens, event.cached_tokens)
+    if event.stop_latency is not None:
+        call.stop_latency = max(call.stop_latency or 0.0, event.stop_latency)

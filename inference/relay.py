@@ -1,0 +1,67 @@
+"""A request at a cloud provider: what it says is passed on, counted, and cut when the client leaves."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from inference.call import Call, Phase
+from inference.chunk import Chunk
+from inference.cloud.ask import ask
+from inference.errors import OUR_FAULT, ApiError, InternalError
+from inference.inbox import Item
+from settings_app.snapshot import Provider
+
+log = logging.getLogger(__name__)
+
+MOST_UNREAD = 256  # chunks; a provider that is faster than the client waits
+
+
+async def events(
+    call: Call, provider: Provider, model: str, body: dict[str, Any]
+) -> AsyncGenerator[list[Item], None]:
+    """The chunks of the provider's answer. Raises ApiError.
+
+    Also yields nothing, when the deadline has moved: whoever bounds it looks at the new one.
+    """
+    call.row_ids = [call.id]
+    call.enter(Phase.CLOUD)
+    reader = asyncio.create_task(_read(call, provider, {**body, "model": model}))
+    try:
+        ended = False
+        while not ended:
+            items = await call.inbox.take()
+            for item in items:
+                if isinstance(item, Chunk):
+                    _note(call, item)
+                    ended = ended or item.last
+            yield items
+    finally:
+        reader.cancel()  # which closes the connection: the provider stops, and stops counting
+        await asyncio.wait({reader})
+
+
+async def _read(call: Call, provider: Provider, body: dict[str, Any]) -> None:
+    try:
+        async with aclosing(ask(provider, call.endpoint, body, streamed=call.streamed)) as chunks:
+            async for chunk in chunks:
+                await call.inbox.room(MOST_UNREAD)
+                call.inbox.put(chunk)
+        call.inbox.put(Chunk(None, last=True))
+    except ApiError as error:
+        call.inbox.fail(error)
+    except Exception:
+        call.inbox.fail(InternalError(OUR_FAULT))
+        log.exception("%s: the answer of provider %s could not be passed on", call.id, provider.name)
+
+
+def _note(call: Call, chunk: Chunk) -> None:
+    if chunk.made:
+        call.note_first_token()
+        call.completion_tokens += chunk.made
+    if chunk.finish_reason:
+        call.finish_reason = chunk.finish_reason
+    if chunk.usage is not None:
+        call.progress[call.id] = (chunk.usage.prompt_tokens, chunk.usage.cached_tokens)
+        call.completion_tokens = chunk.usage.completion_tokens

@@ -1,0 +1,53 @@
+from django.db import models
+
+from settings_app.models.provider import Provider
+
+
+class Rule(models.Model):
+    """Sends the models whose name matches somewhere. Rules are tried by position; the first that matches wins.
+
+    `provider` is null for this machine. It is no constraint of the database: when a provider is deleted its rules
+    stay, are marked and skipped, and never fall back to a local model without a word.
+
+    `fallbacks` is a list of {"provider": id or null, "target_model": "", "causes": ["error", "overload", "timeout"],
+    "after_seconds": number or null}, in the order in which they are tried.
+    """
+
+    class Kind(models.TextChoices):
+        EXACT = "exact", "is exactly"
+        PREFIX = "prefix", "begins with"
+        GLOB = "glob", "matches the glob"
+        REGEX = "regex", "matches the regular expression"
+
+    position = models.PositiveIntegerField(editable=False)  # 1, 2, 3 …
+    pattern = models.CharField(max_length=500, help_text="What the model's name is compared with, all of it.")
+    kind = models.CharField(max_length=6, choices=Kind, default=Kind.EXACT)
+    provider = models.ForeignKey(
+        Provider,
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+        help_text="Empty: a model on this machine.",
+    )
+    target_model = models.CharField(
+        "model there",
+        max_length=200,
+        blank=True,
+        default="",
+        help_text="Its name where the request is sent. Empty: the name that was asked for.",
+    )
+    fallbacks = models.JSONField(default=list, blank=True)
+    local_only = models.BooleanField(
+        "never leaves this machine",
+        default=False,
+        help_text="Refuses a cloud provider as target and as fallback.",
+    )
+    enabled = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["position"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.pattern}"
