@@ -81,12 +81,13 @@ async def _answer(request: HttpRequest, arrival: Arrival) -> HttpResponseBase:
 
 
 def _mark(response: HttpResponseBase, request: HttpRequest, arrival: Arrival) -> None:
-    """Which request it was, and which deadline held; for one that was refused before, the endpoint's."""
+    """Which request it was, who served it, and which deadline held; for one that was refused before, the endpoint's."""
     response["x-request-id"] = arrival.id
     endpoint = BY_PATH.get(request.path)
     if arrival.call:
         response["x-mlx-deadline-seconds"] = number_text(arrival.call.deadline.seconds)
         response["x-mlx-deadline-source"] = arrival.call.deadline.source
+        response["x-mlx-backend"] = arrival.call.target.backend
     elif endpoint and endpoint.key in arrival.settings.timeouts:
         response["x-mlx-deadline-seconds"] = number_text(arrival.settings.timeouts[endpoint.key])
         response["x-mlx-deadline-source"] = "endpoint"
