@@ -15,19 +15,21 @@ from settings_app.snapshot import EMPTY, Key, Snapshot
 class Arrival:
     """`at`: seconds of `time.monotonic()` when the request reached the app. `key`: None on loopback without one.
 
-    `settings` are those stored at that moment; `call` is known once the body was read.
+    `settings` are those stored at that moment; `asked`, the model's name, and `call` are known once the body was read.
     """
 
     id: str
     at: float
     settings: Snapshot = EMPTY
     key: Key | None = None
+    asked: str = ""
     call: Call | None = None
 
     def begin(
         self, request: HttpRequest, endpoint: Endpoint, model: str, body_timeout: object, *, streamed: bool
     ) -> Call:
         """The request to a model, whose clock began when it reached the app. Raises what `routing.decide` does."""
+        self.asked = model
         decision = routing.decide(model, self.settings)
         headers = {name.lower(): value for name, value in request.headers.items()}
         patience = self.settings.serving.honour_client_timeout and not streamed

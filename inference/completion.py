@@ -82,6 +82,7 @@ async def _targets(call: Call, asked: Asked, settings: Snapshot) -> Batches:
         call.turn_to(target)
         try:
             async with aclosing(_answer(call, asked, target, left, settings)) as batches:
+                yield []  # the target may have a limit of its own
                 async for items in batches:
                     yield items
             return

@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 from django.conf import settings
 
+from inference.arrival import Arrival
 from inference.call import new_id
 from inference.errors import ApiError, BodyTooLarge, BodyTooLate
+from inference.request_log import request_log
 from settings_app import snapshot
 from settings_app.durations import number_text
 from settings_app.endpoints import BY_PATH
@@ -21,27 +23,34 @@ READS_BODY = ("POST", "PUT", "PATCH")
 
 
 async def body_in_time(scope: Any, receive: Receive, send: Send) -> Receive | None:
-    """A `receive` whose body is here already. None: it came too late or is too large, and that was answered."""
+    """A `receive` whose body is here already.
+
+    None: it came too late or is too large, and that was answered; or the client left before it was read.
+    """
     endpoint = BY_PATH.get(scope["path"])
     if endpoint is None or scope["method"] not in READS_BODY:
         return receive
     seconds = (await snapshot.current()).timeouts[endpoint.key]
     until = scope["arrived"] + seconds
+    arrival = Arrival(new_id(), scope["arrived"])
     messages: list[Any] = []
     size = 0
     try:
         while not messages or messages[-1].get("more_body"):
             messages.append(await asyncio.wait_for(receive(), until - time.monotonic()))
+            if messages[-1]["type"] == "http.disconnect":
+                request_log.left(arrival, endpoint.path)
+                return None
             size += len(messages[-1].get("body", b""))
             if size > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
                 most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20
                 raise BodyTooLarge(f"The body is larger than {most} MiB.", code="body_too_large")
     except TimeoutError:
         error = BodyTooLate(f"The body did not arrive within {number_text(seconds)} s.", code="body_too_late")
-        await _refuse(send, error)
+        await _refuse(send, arrival, endpoint.path, error)
         return None
     except BodyTooLarge as too_large:
-        await _refuse(send, too_large)
+        await _refuse(send, arrival, endpoint.path, too_large)
         return None
 
     async def again() -> Any:
@@ -50,11 +59,12 @@ async def body_in_time(scope: Any, receive: Receive, send: Send) -> Receive | No
     return again
 
 
-async def _refuse(send: Send, error: ApiError) -> None:
+async def _refuse(send: Send, arrival: Arrival, path: str, error: ApiError) -> None:
+    request_log.refused(arrival, path, error)
     headers = [
         (b"content-type", b"application/json"),
         (b"connection", b"close"),
-        (b"x-request-id", new_id().encode()),
+        (b"x-request-id", arrival.id.encode()),
     ]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": msgspec.json.encode(error.body())})

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from asgiref.sync import sync_to_async
 
 from inference.arrival import Arrival
-from inference.call import Call, Phase
+from inference.call import Call, Outcome, Phase
 from inference.errors import ApiError
 from settings_app.models import RequestLog
 
@@ -43,29 +43,14 @@ class Writer:
             self.put(_row(call))
 
     def refused(self, arrival: Arrival, path: str, error: ApiError) -> None:
-        """A request that came to nothing before its model was known."""
-        total = time.monotonic() - arrival.at
+        """A request that came to nothing before it was known who gets it."""
         self.put(
-            RequestLog(
-                request_id=arrival.id,
-                at=datetime.now(UTC) - timedelta(seconds=total),
-                endpoint=path,
-                api_key=arrival.key.name if arrival.key else "",
-                streamed=False,
-                status=error.log_status,
-                http_status=error.status,
-                error_code=error.code or "",
-                phase=Phase.QUEUE.value,
-                queue_ms=_ms(total),
-                load_ms=0,
-                prefill_ms=0,
-                decode_ms=0,
-                total_ms=_ms(total),
-                prompt_tokens=0,
-                cached_tokens=0,
-                completion_tokens=0,
-            )
+            _early_row(arrival, path, Outcome(error.log_status, error.status, error_code=error.code or ""))
         )
+
+    def left(self, arrival: Arrival, path: str) -> None:
+        """A client that was gone before its request was read."""
+        self.put(_early_row(arrival, path, Outcome("client_closed", None)))
 
     def put(self, row: RequestLog) -> None:
         if len(self._waiting) >= MOST_WAITING:
@@ -99,6 +84,30 @@ class Writer:
 
 
 request_log = Writer()
+
+
+def _early_row(arrival: Arrival, path: str, outcome: Outcome) -> RequestLog:
+    total = time.monotonic() - arrival.at
+    return RequestLog(
+        request_id=arrival.id,
+        at=datetime.now(UTC) - timedelta(seconds=total),
+        endpoint=path,
+        model=arrival.asked[:200],
+        api_key=arrival.key.name if arrival.key else "",
+        streamed=False,
+        status=outcome.status,
+        http_status=outcome.http_status,
+        error_code=outcome.error_code,
+        phase=Phase.QUEUE.value,
+        queue_ms=_ms(total),
+        load_ms=0,
+        prefill_ms=0,
+        decode_ms=0,
+        total_ms=_ms(total),
+        prompt_tokens=0,
+        cached_tokens=0,
+        completion_tokens=0,
+    )
 
 
 def _row(call: Call) -> RequestLog:

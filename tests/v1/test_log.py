@@ -71,6 +71,7 @@ def test_what_is_refused_has_a_row_too(
     answer = ask(server, path, **{**SHORT, **body})
     row = server.logged(answer.headers["x-request-id"])
     assert (row["status"], row["http_status"], row["error_code"]) == ("rejected", status, code)
+    assert row["model"] == body.get("model", "tiny")
     assert row["endpoint"] == path
 
 

@@ -83,6 +83,15 @@ def test_a_deadline_in_load_is_one_too(cold_server: Server) -> None:
     assert row["load_ms"] == pytest.approx(300, abs=150)
 
 
+def test_a_models_own_limit_holds_in_load_too(cold_server: Server) -> None:
+    """Which model it is, and so its limit, is known after the request began to be waited for."""
+    cold_server.rows("UPDATE settings_app_localmodel SET deadline_seconds = 0.3")
+    cut = ask(cold_server, **LONG)
+    row = cold_server.logged(cut.headers["x-request-id"])
+    assert (cut.status_code, row["phase"], row["deadline_source"]) == (504, "load", "model")
+    assert row["load_ms"] == pytest.approx(300, abs=150)
+
+
 def test_a_load_that_nobody_waits_for_is_given_up(cold_server: Server) -> None:
     ask(cold_server, **LONG, timeout=0.3)
     (pid,) = cold_server.runner_pids()

@@ -108,6 +108,20 @@ def test_a_body_that_does_not_come_is_a_408(own_server: Server) -> None:
     assert answer.startswith("HTTP/1.1 408 ")
     assert '"body_too_late"' in answer
     assert 0.4 < time.monotonic() - began < 2
+    row = own_server.logged(answer.split("x-request-id: ")[1].split()[0])
+    assert (row["status"], row["http_status"], row["error_code"]) == ("rejected", 408, "body_too_late")
+
+
+def test_a_client_that_leaves_before_its_body_was_there_has_a_row(own_server: Server) -> None:
+    host, port = own_server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as gone:
+        gone.sendall(b"POST /v1/embeddings HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{")
+    ends = time.monotonic() + 5
+    query = "SELECT * FROM settings_app_requestlog WHERE endpoint = '/v1/embeddings'"
+    while not (rows := own_server.rows(query)) and time.monotonic() < ends:
+        time.sleep(0.05)
+    (row,) = rows
+    assert (row["status"], row["http_status"]) == ("client_closed", None)
 
 
 def test_a_stopping_server_tells_its_streams_why(own_server: Server) -> None:
