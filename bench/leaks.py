@@ -19,6 +19,9 @@ PROC = Path("/proc/self")
 WARM_UP = 320  # of each kind: pools of threads are full then, and so is the cache of prompts
 SECONDS = (0.02, 0.4)
 LEFT_SPARE, MEMORY_MB_SPARE = 2, 24.0
+FILES_OF_A_THREAD = (
+    3  # its connection to the database: a pool's thread has one, and there may be one more by now
+)
 LOG_SECONDS = 10.0
 NOT_HERE = (
     "Descriptors, threads and memory are read from /proc, which this system has not: they were not looked at."
@@ -184,7 +187,10 @@ def _growth(name: str, was: Held, now: Held, kept_mb: float) -> list[Line]:
     for what in ("descriptors", "sockets", "threads"):
         before, after = getattr(was, what), getattr(now, what)
         figures = {"before": before, "after": after}
-        lines.append(Line(f"{what} of the {name}", "", figures, {"after": before + LEFT_SPARE}))
+        most = before + LEFT_SPARE
+        if what == "descriptors":
+            most += FILES_OF_A_THREAD * max(0, now.threads - was.threads)
+        lines.append(Line(f"{what} of the {name}", "", figures, {"after": most}))
     grown = {
         "before": round(was.megabytes, 1),
         "after": round(now.megabytes, 1),
