@@ -151,5 +151,6 @@ LOGGING = {
     "loggers": {
         "django.request": {"level": "ERROR"},  # a 404 is the client's affair
         "axes": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},  # every request to a provider is in the request log
     },
 }

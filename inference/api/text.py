@@ -112,7 +112,7 @@ async def _whole(call: Call, batches: Batches, wire: Wire) -> HttpResponseBase:
     try:
         async for index, item in _by_choice(call, batches):
             if isinstance(item, Chunk):
-                relayed = item.data
+                relayed = item.data or relayed
             elif isinstance(item, Tokens):
                 choices[index].texts.append(item.text)
             else:

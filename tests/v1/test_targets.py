@@ -1,0 +1,180 @@
+"""Where a request goes when rules send it elsewhere: to another model, to a provider, to a fallback."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+
+from tests.provider import KEY, WORDS, Provider, provider
+from tests.server import Server
+from tests.v1.asking import CHAT, LONG, SHORT, ask
+
+
+@pytest.fixture
+def afar(server: Server) -> Iterator[Provider]:
+    """A provider that the server knows under number 7, as long as the test runs."""
+    with provider() as told:
+        sealed = Fernet(_sealing_key(server)).encrypt(KEY.encode()).decode()
+        server.rows(
+            "INSERT INTO settings_app_provider (id, name, protocol, base_url, sealed_key, key_last4, allow_private,"
+            " enabled, test_said) VALUES (7, 'Afar', 'openai', ?, ?, 'cdef', 1, 1, '')",
+            told.url,
+            sealed,
+        )
+        yield told
+    server.rows("DELETE FROM settings_app_rule")
+    server.rows("DELETE FROM settings_app_provider")
+
+
+def test_a_rule_sends_a_name_to_another_model_here(server: Server, afar: Provider) -> None:
+    _rule(server, "gpt-", kind="prefix", provider=None, target_model="tiny")
+    answer = ask(server, **{**SHORT, "model": "gpt-9"})
+    assert (answer.status_code, answer.json()["model"], answer.headers["x-mlx-backend"]) == (
+        200,
+        "tiny",
+        "local",
+    )
+    row = server.logged(answer.headers["x-request-id"])
+    assert (row["model"], row["served_model"], row["rule"]) == ("gpt-9", "tiny", "prefix gpt-")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_rule_sends_a_name_to_a_provider(server: Server, afar: Provider, stream: bool) -> None:
+    _rule(server, "gpt-9", target_model="large")
+    client = server.openai()
+    asked: Any = {"model": "gpt-9", "messages": [{"role": "user", "content": "hi"}], "timeout": 30}
+    if stream:
+        raw = client.chat.completions.with_raw_response.create(**asked, stream=True)
+        text = "".join(chunk.choices[0].delta.content or "" for chunk in raw.parse())
+    else:
+        raw = client.chat.completions.with_raw_response.create(**asked)
+        text = raw.parse().choices[0].message.content or ""
+    assert text == "".join(WORDS)
+    (sent,) = afar.asked
+    assert (sent["model"], sent["path"], sent["authorization"]) == (
+        "large",
+        "/v1/chat/completions",
+        f"Bearer {KEY}",
+    )
+    assert "timeout" not in sent
+    row = server.logged(raw.headers["x-request-id"])
+    assert (row["status"], row["backend"], row["served_model"]) == ("ok", "Afar", "large")
+    assert (row["finish_reason"], row["completion_tokens"]) == ("stop", len(WORDS))
+    assert row["cloud_ms"] > 0
+    assert KEY not in json.dumps(row) + "\n".join(server.lines)
+
+
+@pytest.mark.parametrize(
+    ("status", "silence", "cause", "after", "why"),
+    [
+        (500, 0.0, "error", None, "500 provider_failed"),
+        (429, 0.0, "overload", None, "429 provider_failed"),
+        (200, 3.0, "timeout", 0.5, "did not begin in time"),
+        (200, 3.0, "timeout", None, "did not begin in time"),
+    ],
+)
+def test_a_fallback_serves_its_causes_in_the_time_that_is_left(
+    server: Server, afar: Provider, status: int, silence: float, cause: str, after: float | None, why: str
+) -> None:
+    afar.status, afar.silence = status, silence
+    fallback = {"provider": None, "target_model": "tiny", "causes": [cause], "after_seconds": after}
+    _rule(server, "gpt-9", fallbacks=[fallback])
+    answer = ask(server, **{**SHORT, "model": "gpt-9", "timeout": 2})
+    assert (answer.status_code, answer.headers["x-mlx-backend"]) == (200, "local")
+    assert answer.headers["x-mlx-deadline-seconds"] == "2"
+    row = server.logged(answer.headers["x-request-id"])
+    assert (row["status"], row["fell_back"]) == ("ok", f"Afar gpt-9: {why}")
+    assert len(afar.asked) == 1
+
+
+def test_another_cause_is_no_reason_to_fall_back(server: Server, afar: Provider) -> None:
+    afar.status = 500
+    fallback = {"provider": None, "target_model": "tiny", "causes": ["overload", "timeout"]}
+    _rule(server, "gpt-9", fallbacks=[fallback])
+    answer = ask(server, **{**SHORT, "model": "gpt-9"})
+    assert (answer.status_code, answer.json()["error"]["provider"]) == (500, "Afar")
+
+
+def test_a_stream_that_breaks_off_afar_is_no_success(server: Server, afar: Provider) -> None:
+    afar.cut = True
+    fallback = {"provider": None, "target_model": "tiny", "causes": ["error", "overload", "timeout"]}
+    _rule(server, "gpt-9", fallbacks=[fallback])
+    answer = ask(server, **{**SHORT, "model": "gpt-9", "stream": True})
+    *_, error, done = [line for line in answer.text.splitlines() if line]
+    assert '"provider_failed"' in error
+    assert done == "data: [DONE]"
+    row = server.logged(answer.headers["x-request-id"])
+    assert (row["status"], row["http_status"]) == ("error", 200)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_deadline_cuts_a_provider_too(server: Server, afar: Provider, stream: bool) -> None:
+    afar.endless, afar.silence = stream, 0.0 if stream else 3.0
+    _rule(server, "gpt-9")
+    answer = ask(server, **{**LONG, "model": "gpt-9", "timeout": 0.5, "stream": stream})
+    assert '"deadline_exceeded"' in answer.text
+    assert '"phase":"cloud"' in answer.text
+    row = server.logged(answer.headers["x-request-id"])
+    assert (row["status"], row["phase"]) == ("timeout", "cloud")
+    assert row["cloud_ms"] == pytest.approx(500, abs=150)
+    afar.endless = False
+    assert not stream or afar.left.wait(3)
+
+
+def test_who_leaves_ends_it_at_the_provider(server: Server, afar: Provider) -> None:
+    afar.endless = True
+    _rule(server, "gpt-9")
+    with (
+        server.http() as http,
+        http.stream("POST", CHAT, json={**LONG, "model": "gpt-9", "stream": True}) as answer,
+    ):
+        next(answer.iter_lines())
+    assert afar.left.wait(5)
+    assert server.logged(answer.headers["x-request-id"])["status"] == "client_closed"
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [("enabled", 0, "is switched off"), ("sealed_key", "", "has no API key"), ("id", 8, "was deleted")],
+)
+def test_a_provider_that_cannot_be_used_is_never_replaced_by_a_local_model(
+    server: Server, afar: Provider, column: str, value: object, said: str
+) -> None:
+    server.rows(f"UPDATE settings_app_provider SET {column} = ?", value)
+    _rule(server, "tiny")  # a cloud rule for the very name of a local model
+    answer = ask(server, **SHORT)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (503, "provider_unavailable")
+    assert said in error["message"]
+    assert answer.headers["x-should-retry"] == "false"
+    assert afar.asked == []
+
+
+def _sealing_key(server: Server) -> str:
+    path = server.home / "sealing_keys"
+    if not path.exists():
+        path.touch(0o600)
+        path.write_bytes(Fernet.generate_key())
+    return path.read_text().split()[0]
+
+
+def _rule(
+    server: Server,
+    pattern: str,
+    *,
+    kind: str = "exact",
+    provider: int | None = 7,
+    target_model: str = "",
+    fallbacks: list[dict[str, Any]] | None = None,
+) -> None:
+    server.rows(
+        "INSERT INTO settings_app_rule (position, pattern, kind, provider_id, target_model, fallbacks, local_only,"
+        " enabled) VALUES (1, ?, ?, ?, ?, ?, 0, 1)",
+        pattern,
+        kind,
+        provider,
+        target_model,
+        json.dumps(fallbacks or []),
+    )
