@@ -1,12 +1,19 @@
 """Which targets a request for a model goes to: the rules in their order, before anyone asks what is loaded.
 
-Plain Python: no Django, no sockets. The tester and the marks on the page come from the very functions that route.
+Plain Python: no Django's tables, no sockets. A decision is kept for the next request of the same name, until a rule, a
+provider or a model changes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from django.core.exceptions import ValidationError
 
 from inference.errors import ModelNotFound, Unroutable
+from settings_app import patterns
 from settings_app.snapshot import Fallback, Provider, Rule, Snapshot
+
+LONGEST_NAME = 500  # characters; a longer one is no model's
+MOST_KEPT = 1024  # decisions
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,11 @@ class Target:
     def backend(self) -> str:
         """As the log and the answer's header name it."""
         return self.provider.name if self.provider else "local"
+
+    @property
+    def place(self) -> tuple[int | None, str]:
+        """What makes two targets the same."""
+        return (self.provider.id if self.provider else None), self.model
 
 
 @dataclass(frozen=True)
@@ -46,48 +58,97 @@ class Decision:
 
 
 def decide(asked: str, settings: Snapshot) -> Decision:
-    """Raises Unroutable if all that matches is a rule that cannot be followed, ModelNotFound if nothing matches."""
-    skipped: list[str] = []
-    for rule in settings.rules:
-        if not rule.enabled or not _matches(rule, asked):
-            continue
-        problem = _problem(rule.provider_id, settings)
-        if problem:
+    """Raises Unroutable if all that matches is rules that cannot be followed, ModelNotFound if nothing matches."""
+    global _router
+    if _router is None or not _router.is_of(settings):
+        _router = _Router(settings)
+    return _router.decide(asked)
+
+
+@dataclass
+class _Router:
+    """The decisions that follow from one state of the settings."""
+
+    settings: Snapshot
+    _kept: dict[str, Decision] = field(default_factory=dict)
+
+    def is_of(self, settings: Snapshot) -> bool:
+        """The parts of a snapshot stay the same objects while their rows stay as they are."""
+        mine = self.settings
+        return (
+            mine.rules is settings.rules
+            and mine.providers is settings.providers
+            and mine.models is settings.models
+        )
+
+    def decide(self, asked: str) -> Decision:
+        kept = self._kept.get(asked)
+        if kept is not None:
+            return kept
+        if len(asked) > LONGEST_NAME:
+            raise ModelNotFound(asked, self.settings.models)
+        decision = self._decided(asked)
+        if len(self._kept) >= MOST_KEPT:
+            self._kept.clear()
+        self._kept[asked] = decision
+        return decision
+
+    def _decided(self, asked: str) -> Decision:
+        skipped: list[str] = []
+        for rule in self.settings.rules:
+            if not (rule.enabled and _matches(rule, asked)):
+                continue
+            problem = self._problem(rule, rule.provider_id)
+            if not problem:
+                return Decision(asked, rule, self._targets(asked, rule, skipped), tuple(skipped))
             skipped.append(f"rule {rule.position} ({rule.pattern}): {problem}")
-            continue
-        targets = [_target(asked, rule.provider_id, rule.target_model, settings)]
+        if skipped:
+            # A cloud rule is never answered by a local model without a word.
+            raise Unroutable(f"{asked!r} cannot be sent anywhere: {'; '.join(skipped)}.")
+        if asked not in self.settings.models:
+            raise ModelNotFound(asked, self.settings.models)
+        return Decision(asked, None, (Target(asked),))
+
+    def _targets(self, asked: str, rule: Rule, skipped: list[str]) -> tuple[Target, ...]:
+        """The rule's own target, and the fallbacks that can be used; what cannot is added to `skipped`."""
+        targets = [Target(rule.target_model or asked, self._provider(rule.provider_id))]
         for fallback in rule.fallbacks:
-            problem = _problem(fallback.provider_id, settings)
-            if problem:
+            problem = self._problem(rule, fallback.provider_id)
+            target = None if problem else self._fallback(asked, fallback)
+            if target is None:
                 skipped.append(f"a fallback of rule {rule.position} ({rule.pattern}): {problem}")
-            else:
-                targets.append(_fallback(asked, fallback, settings))
-        return Decision(asked, rule, tuple(targets), tuple(skipped))
-    if skipped:
-        # A cloud rule is never answered by a local model without a word.
-        raise Unroutable(f"{asked[:200]!r} cannot be sent anywhere: {'; '.join(skipped)}.")
-    if asked not in settings.models:
-        raise ModelNotFound(asked, settings.models)
-    return Decision(asked, None, (Target(asked),))
+            elif target.place not in [earlier.place for earlier in targets]:
+                targets.append(target)
+        return tuple(targets)
+
+    def _fallback(self, asked: str, fallback: Fallback) -> Target:
+        return Target(
+            fallback.target_model or asked,
+            self._provider(fallback.provider_id),
+            fallback.causes,
+            fallback.after_seconds,
+        )
+
+    def _provider(self, id: int | None) -> Provider | None:
+        return None if id is None else self.settings.providers[id]
+
+    def _problem(self, rule: Rule, provider_id: int | None) -> str:
+        """Why a request that the rule matches cannot be sent there; empty if it can."""
+        if provider_id is None:
+            return ""
+        if rule.local_only:
+            return "it never leaves this machine, and names a provider"
+        provider = self.settings.providers.get(provider_id)
+        if provider is None:
+            return "its provider was deleted"
+        return f"provider {provider.name} {provider.problem}" if provider.problem else ""
 
 
-def _target(asked: str, provider_id: int | None, model: str, settings: Snapshot) -> Target:
-    return Target(model or asked, None if provider_id is None else settings.providers[provider_id])
-
-
-def _fallback(asked: str, fallback: Fallback, settings: Snapshot) -> Target:
-    provider = None if fallback.provider_id is None else settings.providers[fallback.provider_id]
-    return Target(fallback.target_model or asked, provider, fallback.causes, fallback.after_seconds)
-
-
-def _problem(provider_id: int | None, settings: Snapshot) -> str:
-    if provider_id is None:
-        return ""
-    provider = settings.providers.get(provider_id)
-    if provider is None:
-        return "its provider was deleted"
-    return f"provider {provider.name} {provider.problem}" if provider.problem else ""
+_router: _Router | None = None
 
 
 def _matches(rule: Rule, asked: str) -> bool:
-    return asked == rule.pattern if rule.kind == "exact" else asked.startswith(rule.pattern)
+    try:
+        return patterns.matcher(rule.kind, rule.pattern)(asked)
+    except ValidationError:  # it came past all doors
+        return False
