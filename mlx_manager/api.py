@@ -6,8 +6,8 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Swagger
 
-from inference.api import local_models
-from settings_app.api import errors, history, serving, timeouts
+from inference.api import local_models, routing
+from settings_app.api import errors, history, rules, serving, timeouts
 from settings_app.api.auth import AdminKey, StaffSession
 
 api = NinjaAPI(
@@ -22,6 +22,8 @@ api = NinjaAPI(
 errors.add_handlers(api)
 api.add_router("/settings", timeouts.router)
 api.add_router("/settings", serving.router)
+api.add_router("/settings", routing.router)
+api.add_router("/settings", rules.router)
 api.add_router("/settings", history.router)
 api.add_router("", local_models.router)
 

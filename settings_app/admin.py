@@ -9,11 +9,11 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from settings_app import changes, timeouts
+from settings_app import changes, rules, timeouts
 from settings_app.changes import admin_author
 from settings_app.endpoints import BY_KEY
 from settings_app.forms.serving import ServingForm
-from settings_app.models import Access, ApiKey, Change, LocalModel, Serving, Timeout
+from settings_app.models import Access, ApiKey, Change, LocalModel, Rule, Serving, Timeout
 from settings_app.models.timeout import NOT_SECONDS
 
 
@@ -100,6 +100,23 @@ class LocalModelAdmin(SettingAdmin):
     list_display = ["name", "path"]
     fields = ["name", "kind", "path", "deadline_seconds"]
     search_fields = ["name"]
+
+
+@admin.register(Rule)
+class RuleAdmin(SettingAdmin):
+    list_display = ["position", "pattern", "kind", "provider_id", "target_model", "enabled"]
+    list_display_links = ["pattern"]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: bool) -> None:
+        author = admin_author(request)
+        rules.change(obj, {}, author) if change else rules.add(obj, author)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        rules.delete(obj, admin_author(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for rule in queryset:
+            rules.delete(rule, admin_author(request))
 
 
 @admin.register(ApiKey)

@@ -64,6 +64,13 @@ def delete(instance: models.Model, author: Author, *, secret_fields: Collection[
         instance.delete()
 
 
+def record(author: Author, *, table: str, label: str, field: str, old: object, new: object) -> None:
+    """A change that is not one of a row's fields; whoever makes it has validated it, in the same transaction."""
+    Change.objects.create(
+        who=author.who, door=author.door, table=table, label=label, field=field, old=old, new=new
+    )
+
+
 def _values(instance: models.Model) -> dict[str, object]:
     return {
         field.name: _plain(field.value_from_object(instance))

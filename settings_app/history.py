@@ -5,7 +5,7 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import models
 from django.http import Http404
 
-from settings_app import changes
+from settings_app import changes, rules
 from settings_app.changes import Author
 from settings_app.durations import seconds_text
 from settings_app.models import Access, Change, LocalModel, Pool, Provider, Rule, Serving, Timeout
@@ -39,11 +39,21 @@ def value_text(value: object, field: str) -> str:
         return NOTHING
     if isinstance(value, dict):  # a row that was deleted
         return str(value.get("", NOTHING))
+    if isinstance(value, list):
+        return ", ".join(_entry_text(entry) for entry in value) or NOTHING
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, int | float) and field == "seconds":
         return seconds_text(value)
     return str(value)
+
+
+def _entry_text(entry: object) -> str:
+    """A number of an order, or a fallback of a rule."""
+    if not isinstance(entry, dict):
+        return str(entry)
+    where = "this machine" if entry.get("provider") is None else f"provider {entry['provider']}"
+    return f"{where} on {', '.join(entry.get('causes', []))}"
 
 
 def can_revert(change: Change) -> bool:
@@ -67,9 +77,25 @@ def revert(change_id: int, author: Author) -> Change:
         raise Http404(f"There is no change {change_id}.")
     if not can_revert(change):
         raise ValidationError("This change cannot be put back.")
-    row = _restored(change) if _was_deleted(change) else _put_back(change)
-    changes.save(row, author)
+    if change.table == "rule" and change.field == rules.ORDER:
+        _put_in_order(change, author)
+    elif _was_deleted(change):
+        row = _restored(change)
+        rules.restore(row, author) if isinstance(row, Rule) else changes.save(row, author)
+    else:
+        changes.save(_put_back(change), author)
     return Change.objects.filter(table=change.table, row=change.row).latest("id")
+
+
+def _put_in_order(change: Change, author: Author) -> None:
+    """The old order of the rules, less those that were deleted since; new ones go to the end."""
+    stored = list(Rule.objects.values_list("id", flat=True))
+    assert isinstance(change.old, list)
+    old = [id for id in change.old if id in stored]
+    wanted = old + [id for id in stored if id not in old]
+    if wanted == stored:
+        raise ValidationError(f"{change.label} are in that order already.")
+    rules.order(wanted, author)
 
 
 def _restored(change: Change) -> models.Model:

@@ -1,7 +1,7 @@
 """GET /api/models: the models of this machine, and what those that are loaded hold."""
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema
+from ninja import Field, Router, Schema, Status
 from ninja.errors import HttpError
 
 from inference.pool import pool
@@ -27,13 +27,13 @@ def index(request: HttpRequest) -> list[dict[str, object]]:
 
 
 @router.post("/models/{path:name}/unload", response={204: None}, summary="End the model's process")
-def unload(request: HttpRequest, name: str) -> tuple[int, None]:
+def unload(request: HttpRequest, name: str) -> Status[None]:
     """The next request for it loads it again. 409 while a request for it runs."""
     if not LocalModel.objects.filter(name=name).exists():
         raise HttpError(404, f"There is no model {name}.")
     if not pool.unload(name):
         raise HttpError(409, f"A request for {name} is running.")
-    return 204, None
+    return Status(204, None)
 
 
 def _described(model: LocalModel) -> dict[str, object]:

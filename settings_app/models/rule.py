@@ -1,5 +1,7 @@
+from django.core.exceptions import ValidationError
 from django.db import models
 
+from settings_app import fallbacks, patterns
 from settings_app.models.provider import Provider
 
 
@@ -30,6 +32,7 @@ class Rule(models.Model):
         db_constraint=False,
         related_name="+",
         help_text="Empty: a model on this machine.",
+        error_messages={"invalid": "There is no such provider."},
     )
     target_model = models.CharField(
         "model there",
@@ -51,3 +54,19 @@ class Rule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.pattern}"
+
+    def clean(self) -> None:
+        errors: dict[str, list[str]] = {}
+        try:
+            if self.kind in self.Kind.values:
+                patterns.matcher(self.kind, self.pattern)
+        except ValidationError as error:
+            errors["pattern"] = error.messages
+        try:
+            self.fallbacks = fallbacks.clean(self.fallbacks, local_only=self.local_only)
+        except ValidationError as error:
+            errors["fallbacks"] = error.messages
+        if self.local_only and self.provider_id is not None:
+            errors["provider"] = ["This rule never leaves this machine, so it can name no provider."]
+        if errors:
+            raise ValidationError(errors)

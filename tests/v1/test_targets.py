@@ -28,16 +28,43 @@ def afar(server: Server) -> Iterator[Provider]:
     server.rows("DELETE FROM settings_app_provider")
 
 
-def test_a_rule_sends_a_name_to_another_model_here(server: Server, afar: Provider) -> None:
-    _rule(server, "gpt-", kind="prefix", provider=None, target_model="tiny")
-    answer = ask(server, **{**SHORT, "model": "gpt-9"})
-    assert (answer.status_code, answer.json()["model"], answer.headers["x-mlx-backend"]) == (
-        200,
-        "tiny",
-        "local",
-    )
-    row = server.logged(answer.headers["x-request-id"])
-    assert (row["model"], row["served_model"], row["rule"]) == ("gpt-9", "tiny", "prefix gpt-")
+@pytest.mark.parametrize(
+    ("kind", "pattern", "other"),
+    [
+        ("exact", "gpt-9", "gpt-99"),
+        ("prefix", "gpt-", "opt-9"),
+        ("glob", "g?t-[0-9]", "gpt-99"),
+        ("regex", "gpt-(9|10)", "gpt-99"),
+    ],
+)
+def test_a_rule_holds_from_the_next_request_on(server: Server, kind: str, pattern: str, other: str) -> None:
+    with server.api() as api:
+        rule = {"kind": kind, "pattern": pattern, "target_model": "tiny"}
+        made = api.post("/api/settings/rules", json=rule).raise_for_status().json()
+        try:
+            answer = ask(server, **{**SHORT, "model": "gpt-9"})
+            assert (answer.status_code, answer.json()["model"]) == (200, "tiny")
+            assert answer.headers["x-mlx-backend"] == "local"
+            row = server.logged(answer.headers["x-request-id"])
+            assert (row["model"], row["served_model"], row["rule"]) == ("gpt-9", "tiny", f"{kind} {pattern}")
+            assert ask(server, **{**SHORT, "model": other}).status_code == 404
+            api.patch(f"/api/settings/rules/{made['id']}", json={"enabled": False}).raise_for_status()
+            assert ask(server, **{**SHORT, "model": "gpt-9"}).status_code == 404
+        finally:
+            api.delete(f"/api/settings/rules/{made['id']}").raise_for_status()
+
+
+def test_the_first_rule_wins_and_the_order_is_a_setting(server: Server) -> None:
+    with server.api() as api:
+        rules = [{"pattern": "m", "target_model": "tiny"}, {"pattern": "m", "target_model": "nobody"}]
+        ids = [api.post("/api/settings/rules", json=rule).raise_for_status().json()["id"] for rule in rules]
+        try:
+            assert ask(server, **{**SHORT, "model": "m"}).status_code == 200
+            api.put("/api/settings/rules/order", json={"order": ids[::-1]}).raise_for_status()
+            assert ask(server, **{**SHORT, "model": "m"}).status_code == 404
+        finally:
+            for id in ids:
+                api.delete(f"/api/settings/rules/{id}").raise_for_status()
 
 
 @pytest.mark.parametrize("stream", [False, True])

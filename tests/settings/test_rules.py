@@ -1,0 +1,230 @@
+"""The routing rules through their doors: what is taken, what is refused, their order, and their way back."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from settings_app import api_keys
+from settings_app.changes import Author
+from settings_app.models import Change, Provider, Rule
+
+pytestmark = pytest.mark.django_db
+URL = "/api/settings"
+Call = Callable[..., Any]
+
+
+@pytest.fixture
+def call() -> Call:
+    """(method, path below the settings, body) → the answer, with an administrator's key."""
+    _, token = api_keys.create("ops", is_admin=True, author=Author("ada", "page"))
+    client = Client(headers={"authorization": f"Bearer {token}"})
+
+    def ask(method: str, path: str, body: Any = None) -> Any:
+        return client.generic(method, URL + path, json.dumps(body), "application/json")
+
+    return ask
+
+
+@pytest.fixture
+def afar() -> Provider:
+    return Provider.objects.create(name="Afar", base_url="https://afar.example/v1")
+
+
+def made(call: Call, *patterns: str) -> list[int]:
+    return [call("POST", "/rules", {"pattern": pattern}).json()["id"] for pattern in patterns]
+
+
+def patterns(call: Call) -> list[tuple[int, str]]:
+    return [(rule["position"], rule["pattern"]) for rule in call("GET", "/rules").json()["rules"]]
+
+
+def test_a_rule_has_what_was_said_and_defaults_for_the_rest(call: Call, afar: Provider) -> None:
+    fallback = {"causes": ["timeout", "error"], "after_seconds": 20}
+    answer = call(
+        "POST", "/rules", {"pattern": "gpt-*", "kind": "glob", "provider": afar.pk, "fallbacks": [fallback]}
+    )
+    assert answer.status_code == 201
+    rule = answer.json()
+    assert rule == {
+        "id": rule["id"],
+        "position": 1,
+        "pattern": "gpt-*",
+        "kind": "glob",
+        "provider": afar.pk,
+        "target_model": "",
+        "fallbacks": [
+            {"provider": None, "target_model": "", "causes": ["error", "timeout"], "after_seconds": 20.0}
+        ],
+        "local_only": False,
+        "enabled": True,
+    }
+    assert call("GET", "/rules").json() == {"rules": [rule], "next_after": None}
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "said"),
+    [
+        ({}, "pattern", "required"),
+        ({"pattern": ""}, "pattern", "blank"),
+        ({"pattern": 7}, "pattern", "string"),
+        ({"pattern": "x", "kind": "like"}, "kind", "exact"),
+        ({"pattern": r"(a)\1", "kind": "regex"}, "pattern", "The pattern cannot be used"),
+        ({"pattern": "x" * 501}, "pattern", "500"),
+        ({"pattern": "x", "provider": 99}, "provider", "There is no such provider."),
+        ({"pattern": "x", "provider": "1"}, "provider", "integer"),
+        ({"pattern": "x", "provider": True}, "provider", "integer"),
+        ({"pattern": "x", "enabled": 1}, "enabled", "boolean"),
+        ({"pattern": "x", "colour": "red"}, "colour", "not permitted"),
+        ({"pattern": "x", "position": 0}, "position", "greater than or equal to 1"),
+        ({"pattern": "x", "fallbacks": {}}, "fallbacks", "list"),
+        ({"pattern": "x", "fallbacks": [{}]}, "fallbacks", "Fallback 1: causes is a list"),
+        ({"pattern": "x", "fallbacks": [{"causes": ["error"], "provider": 99}]}, "fallbacks", "provider 99"),
+        ({"pattern": "x", "fallbacks": [{"causes": ["error"], "why": 1}]}, "fallbacks", "nothing else"),
+        ({"pattern": "x", "fallbacks": [{"causes": ["error"], "after_seconds": 0}]}, "fallbacks", "above 0"),
+        (
+            {"pattern": "x", "fallbacks": [{"causes": ["error"], "after_seconds": True}]},
+            "fallbacks",
+            "number",
+        ),
+        ({"pattern": "x", "fallbacks": [{"causes": ["error"]}] * 9}, "fallbacks", "at most 8"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_name(call: Call, body: Any, field: str, said: str) -> None:
+    answer = call("POST", "/rules", body)
+    assert answer.status_code == 422
+    [error] = answer.json()["detail"]
+    assert field in error["loc"]
+    assert said in error["msg"]
+    assert not Rule.objects.exists()
+
+
+def test_what_never_leaves_this_machine_names_no_provider(call: Call, afar: Provider) -> None:
+    fallback = {"provider": afar.pk, "causes": ["error"]}
+    answer = call(
+        "POST", "/rules", {"pattern": "x", "local_only": True, "provider": afar.pk, "fallbacks": [fallback]}
+    )
+    said = {error["loc"][-1]: error["msg"] for error in answer.json()["detail"]}
+    assert said == {
+        "provider": "This rule never leaves this machine, so it can name no provider.",
+        "fallbacks": "Fallback 1 is a provider, and this rule never leaves this machine.",
+    }
+
+
+def test_a_change_leaves_out_what_it_leaves_out_and_is_in_the_history(call: Call) -> None:
+    [id] = made(call, "a")
+    answer = call("PATCH", f"/rules/{id}", {"target_model": "tiny"})
+    assert (answer.json()["pattern"], answer.json()["target_model"]) == ("a", "tiny")
+    change = Change.objects.first()
+    assert change is not None
+    assert (change.door, change.field, change.old, change.new) == ("api", "target_model", "", "tiny")
+    assert call("PATCH", f"/rules/{id}", {"pattern": None}).status_code == 422
+    assert call("PATCH", "/rules/99", {"pattern": "x"}).status_code == 404
+
+
+def test_the_order_is_the_position_without_gaps(call: Call) -> None:
+    a, b, c = made(call, "a", "b", "c")
+    assert patterns(call) == [(1, "a"), (2, "b"), (3, "c")]
+    assert call("PUT", "/rules/order", {"order": [c, a, b]}).status_code == 200
+    assert patterns(call) == [(1, "c"), (2, "a"), (3, "b")]
+    assert call("DELETE", f"/rules/{a}").status_code == 204
+    assert patterns(call) == [(1, "c"), (2, "b")]
+    call("POST", "/rules", {"pattern": "first", "position": 1})
+    assert patterns(call) == [(1, "first"), (2, "c"), (3, "b")]
+    call("PATCH", f"/rules/{b}", {"position": 1})
+    assert patterns(call) == [(1, "b"), (2, "first"), (3, "c")]
+
+
+@pytest.mark.parametrize("named", [[], [1, 1], [1], [1, 2, 3]])
+def test_an_order_that_does_not_name_each_rule_once_is_refused(call: Call, named: list[int]) -> None:
+    ids = made(call, "a", "b")
+    answer = call("PUT", "/rules/order", {"order": [ids[0] + number - 1 for number in named]})
+    assert answer.status_code == 422
+    assert "Name every rule once" in answer.json()["detail"][0]["msg"]
+    assert patterns(call) == [(1, "a"), (2, "b")]
+
+
+def test_a_list_is_paged(call: Call) -> None:
+    made(call, "a", "b", "c")
+    first = call("GET", "/rules?limit=2").json()
+    assert [rule["pattern"] for rule in first["rules"]] == ["a", "b"]
+    rest = call("GET", f"/rules?limit=2&after={first['next_after']}").json()
+    assert ([rule["pattern"] for rule in rest["rules"]], rest["next_after"]) == (["c"], None)
+
+
+def test_order_values_and_deleted_rules_can_be_put_back(call: Call) -> None:
+    a, b, c = made(call, "a", "b", "c")
+    call("PATCH", f"/rules/{a}", {"enabled": False})
+    call("PUT", "/rules/order", {"order": [c, b, a]})
+    call("DELETE", f"/rules/{b}")
+    deleted, moved, switched = Change.objects.all()[:3]
+    for change in (deleted, moved, switched):
+        answer = call("POST", f"/history/{change.pk}/revert")
+        assert answer.status_code == 200, answer.content
+    assert patterns(call) == [(1, "a"), (2, "b"), (3, "c")]
+    assert Rule.objects.get(pk=a).enabled
+    assert call("POST", f"/history/{moved.pk}/revert").status_code == 422
+
+
+def test_a_rule_outlives_its_provider_and_is_not_local_then(call: Call, afar: Provider) -> None:
+    rule = call("POST", "/rules", {"pattern": "x", "provider": afar.pk}).json()
+    afar.delete()
+    assert call("GET", "/rules").json()["rules"] == [rule]
+
+
+def test_the_admin_is_a_door_with_the_same_checks_and_the_same_history(client: Client, call: Call) -> None:
+    client.force_login(User.objects.create_superuser("ada"))
+    add = "/admin/settings_app/rule/add/"
+    typed = {"pattern": "(a", "kind": "regex", "fallbacks": '[{"causes": []}]', "enabled": "on"}
+    refused = client.post(add, typed)
+    errors = refused.context["adminform"].form.errors
+    assert "The pattern cannot be used" in errors["pattern"][0]
+    assert "Fallback 1: causes is a list" in errors["fallbacks"][0]
+    made(call, "a")
+    assert client.post(add, {**typed, "pattern": "b+", "fallbacks": "[]"}).status_code == 302
+    assert patterns(call) == [(1, "a"), (2, "b+")]
+    change = Change.objects.first()
+    assert change is not None
+    assert (change.who, change.door, change.new) == ("ada", "admin", "matches the regular expression b+")
+    rule = Rule.objects.get(pattern="a")
+    client.post(f"/admin/settings_app/rule/{rule.pk}/delete/", {"post": "yes"})
+    assert patterns(call) == [(1, "b+")]
+
+
+def test_strangers_are_refused(client: Client) -> None:
+    client.force_login(User.objects.create_user("guest"))
+    assert client.get(f"{URL}/rules").status_code == 401
+    assert client.post(f"{URL}/rules", "{}", "application/json").status_code == 401
+
+
+def test_the_tester_says_what_the_router_decides(call: Call, afar: Provider) -> None:
+    fallback = {"provider": None, "target_model": "gone", "causes": ["timeout"], "after_seconds": 3}
+    keyless = call("POST", "/rules", {"pattern": "gpt-9", "provider": afar.pk}).json()["id"]
+    rule = call(
+        "POST",
+        "/rules",
+        {"pattern": "gpt-", "kind": "prefix", "target_model": "tiny", "fallbacks": [fallback]},
+    ).json()
+    said = call("POST", "/rules/test", {"model": "gpt-9"}).json()
+    nothing_here = "There is no such model on this machine."
+    local = {"backend": "local", "provider": None, "problem": nothing_here}
+    assert said == {
+        "model": "gpt-9",
+        "rule": {"id": rule["id"], "position": 2, "kind": "prefix", "pattern": "gpt-"},
+        "targets": [
+            {**local, "model": "tiny", "causes": [], "after_seconds": None},
+            {**local, "model": "gone", "causes": ["timeout"], "after_seconds": 3.0},
+        ],
+        "skipped": ["rule 1 (gpt-9): provider Afar has no API key"],
+        "refused": "",
+        "status": 200,
+    }
+    call("DELETE", f"/rules/{rule['id']}")
+    refused = call("POST", "/rules/test", {"model": "gpt-9"}).json()
+    assert (refused["status"], refused["targets"]) == (503, [])
+    assert "provider Afar has no API key" in refused["refused"]
+    call("DELETE", f"/rules/{keyless}")
+    assert call("POST", "/rules/test", {"model": "gpt-9"}).json()["status"] == 404
