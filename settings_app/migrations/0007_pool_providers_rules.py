@@ -282,6 +282,7 @@ class Migration(migrations.Migration):
                 (
                     "provider",
                     models.ForeignKey(
+                        error_messages={"invalid": "There is no such provider."},
                         blank=True,
                         db_constraint=False,
                         help_text="Empty: a model on this machine.",
