@@ -1,5 +1,6 @@
 """The way in to /v1: who may pass, which view serves it, and how whatever goes wrong is said."""
 
+import asyncio
 import hashlib
 import ipaddress
 import logging
@@ -67,6 +68,10 @@ async def serve(request: HttpRequest) -> HttpResponseBase:
     except Exception:
         body.log_failure(arrival.id)
         response = _refused(request, arrival, InternalError(OUR_FAULT))
+    except asyncio.CancelledError:  # the client left; work that has begun writes its row itself
+        if arrival.call is None and request.path in BY_PATH:
+            request_log.left(arrival, request.path)
+        raise
     _mark(response, request, arrival)
     response._has_been_logged = True  # type: ignore[attr-defined]  # Django would call a 504 its own error
     return response

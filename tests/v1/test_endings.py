@@ -10,20 +10,23 @@ import msgspec
 import pytest
 import zmq
 import zmq.asyncio
+from django.test import RequestFactory
 
 from inference.call import Call, new_id
 from inference.completion import Asked, run
 from inference.deadline import Deadline, Wish
 from inference.errors import RunnerFailed
+from inference.front import serve
 from inference.inbox import Inbox, Item
 from inference.local import Runner
 from inference.messages import Add, Done, Event, Ready, Sampling, TextPrompt
 from inference.pool import pool
 from inference.request_log import request_log
 from inference.routing import Decision, Target
+from settings_app import snapshot
 from settings_app.endpoints import ENDPOINTS
 from settings_app.models import RequestLog
-from settings_app.snapshot import EMPTY, Model, Serving
+from settings_app.snapshot import EMPTY, Model, Serving, Snapshot
 
 MODEL = Model("tiny", Path(), "text", None)
 SERVING = Serving("comment", honour_client_timeout=True, stuck_grace_seconds=0.2, max_queued=10)
@@ -70,6 +73,29 @@ def test_a_row_that_ended_as_its_request_did_is_waited_for_no_more(
     assert (killed, busy) == (False, False)
     (row,) = logged
     assert (row.status, row.stop_latency_ms, row.prompt_tokens) == ("client_closed", 7.0, 3)
+
+
+def test_a_client_that_leaves_while_the_settings_are_read_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its body is here, and no work has begun."""
+    logged: list[RequestLog] = []
+    monkeypatch.setattr(request_log, "put", logged.append)
+    asyncio.run(_leave_at_once(monkeypatch))
+    (row,) = logged
+    assert (row.status, row.http_status, row.endpoint) == ("client_closed", None, "/v1/chat/completions")
+
+
+async def _leave_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def settings() -> Snapshot:
+        return await asyncio.Future()  # never
+
+    monkeypatch.setattr(snapshot, "current", settings)
+    serving = asyncio.create_task(
+        serve(RequestFactory().post("/v1/chat/completions", SERVER_NAME="localhost"))
+    )
+    await asyncio.sleep(0)
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving
 
 
 def test_a_runner_that_cannot_be_understood_is_ended(tmp_path: Path) -> None:
