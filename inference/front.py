@@ -27,7 +27,7 @@ from inference.errors import (
     Unauthorized,
 )
 from inference.request_log import request_log
-from settings_app import snapshot
+from settings_app import stored
 from settings_app.durations import number_text
 from settings_app.endpoints import BY_PATH
 from settings_app.snapshot import Key, Snapshot
@@ -80,7 +80,7 @@ async def serve(request: HttpRequest) -> HttpResponseBase:
 async def _answer(request: HttpRequest, arrival: Arrival) -> HttpResponseBase:
     _check_host(request)
     _check_origin(request)
-    settings = arrival.settings = await snapshot.current()
+    settings = arrival.settings = await stored.current()
     arrival.key = _check_key(request, settings)
     return await _view(request)(request, arrival)
 

@@ -12,7 +12,7 @@ from inference.arrival import Arrival
 from inference.call import new_id
 from inference.errors import ApiError, BodyTooLarge, BodyTooLate
 from inference.request_log import request_log
-from settings_app import snapshot
+from settings_app import stored
 from settings_app.durations import number_text
 from settings_app.endpoints import BY_PATH
 
@@ -30,7 +30,7 @@ async def body_in_time(scope: Any, receive: Receive, send: Send) -> Receive | No
     endpoint = BY_PATH.get(scope["path"])
     if endpoint is None or scope["method"] not in READS_BODY:
         return receive
-    seconds = (await snapshot.current()).timeouts[endpoint.key]
+    seconds = (await stored.current()).timeouts[endpoint.key]
     until = scope["arrived"] + seconds
     arrival = Arrival(new_id(), scope["arrived"])
     messages: list[Any] = []

@@ -11,7 +11,7 @@ from django.utils import timezone
 from inference import running
 from inference.pool import pool
 from inference.request_log import request_log
-from settings_app import snapshot, timeouts
+from settings_app import stored, timeouts
 from settings_app.models import RunningOrder
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ async def _watch_orders() -> None:
     seen = None
     while True:
         try:
-            version = snapshot.version()
+            version = stored.version()
             if version != seen:
                 await _carry_out()
                 seen = version

@@ -11,5 +11,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", api.urls),
     re_path("^api/", login_not_required(api.nothing_there)),
+    path("", include("inference.urls")),
     path("", include("settings_app.urls")),
 ]

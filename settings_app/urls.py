@@ -2,7 +2,7 @@ from django.contrib.auth import views as auth
 from django.urls import path
 from django.views.generic import RedirectView
 
-from settings_app.views import api_keys, history, serving, setup, timeouts
+from settings_app.views import api_keys, history, sections, serving, setup, timeouts
 from settings_app.views.sign_in import SignIn
 
 urlpatterns = [
@@ -12,7 +12,7 @@ urlpatterns = [
     path("password/", auth.PasswordChangeView.as_view(), name="password_change"),
     path("password/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
     path("setup/<token>/", setup.first_administrator, name="setup"),
-    path("settings/", timeouts.settings_page, name="settings"),
+    path("settings/", sections.settings_page, name="settings"),
     path("settings/timeouts/", timeouts.save, name="settings-timeouts"),
     path("settings/timeouts/reset/", timeouts.reset, name="settings-timeouts-reset"),
     path("settings/serving/", serving.save, name="settings-serving"),

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, StrictStr
 from inference import routing
 from inference.errors import ApiError
 from inference.routing import Decision, Target
-from settings_app import snapshot
+from settings_app import stored
 from settings_app.snapshot import Snapshot
 
 router = Router(tags=["Routing rules"])
@@ -47,7 +47,7 @@ class DecisionOut(Schema):
 @router.post("/rules/test", response=DecisionOut, summary="Where a request for a model would go")
 def test_rules(request: HttpRequest, body: Asked) -> dict[str, object]:
     """Nothing is sent anywhere."""
-    settings = snapshot.load()
+    settings = stored.load()
     try:
         decision = routing.decide(body.model, settings)
     except ApiError as error:

@@ -1,14 +1,12 @@
-from typing import Any
-
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from settings_app import changes, serving
 from settings_app.forms.serving import ServingForm
-from settings_app.views import timeouts
+from settings_app.views import sections
 from settings_app.views.staff import staff_only
 
 SAVED = "Saved. It holds from the next request on."
@@ -19,9 +17,9 @@ SAVED = "Saved. It holds from the next request on."
 def save(request: HttpRequest) -> HttpResponse:
     form = ServingForm(request.POST, instance=serving.current())
     if not _save(form, request):
-        return _render(request, status=422, serving_form=form)
+        return sections.answer(request, "serving", {"form": form}, status=422)
     if getattr(request, "htmx", False):
-        return _render(request, serving_form=ServingForm(instance=serving.current()), serving_saved=SAVED)
+        return sections.answer(request, "serving", {**section(), "saved": SAVED})
     messages.success(request, SAVED)
     return redirect("settings")
 
@@ -37,8 +35,8 @@ def _save(form: ServingForm, request: HttpRequest) -> bool:
     return True
 
 
-def _render(request: HttpRequest, status: int = 200, **context: Any) -> HttpResponse:
-    """The whole page; for htmx the panel alone."""
-    if getattr(request, "htmx", False):
-        return render(request, "settings/serving.html", context, status=status)
-    return render(request, "settings.html", {**timeouts.section(), **context}, status=status)
+def section() -> sections.Found:
+    return {"form": ServingForm(instance=serving.current())}
+
+
+sections.register("serving", lambda request: section())

@@ -1,19 +1,11 @@
-from collections.abc import Mapping
-
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_POST
 
 from settings_app import timeouts
 from settings_app.changes import page_author
 from settings_app.forms.timeouts import TimeoutsForm
+from settings_app.views import sections
 from settings_app.views.staff import staff_only
-
-
-@require_safe
-@staff_only
-def settings_page(request: HttpRequest) -> HttpResponse:
-    return _render(request, section())
 
 
 @require_POST
@@ -21,11 +13,11 @@ def settings_page(request: HttpRequest) -> HttpResponse:
 def save(request: HttpRequest) -> HttpResponse:
     form = TimeoutsForm(timeouts.in_force(), request.POST)
     if form.save(page_author(request)) is None:
-        return _render(request, section(form=form), status=422)
+        return sections.answer(request, "timeouts", section(form=form), status=422)
     said = "Timeouts saved. They hold from the next request on."
     if form.to_apply:
         said = f"Timeouts saved. {_running_text(timeouts.apply_to_running(form.to_apply))}"
-    return _render(request, section(saved=said))
+    return sections.answer(request, "timeouts", section(saved=said))
 
 
 @require_POST
@@ -34,7 +26,7 @@ def reset(request: HttpRequest) -> HttpResponse:
     before = timeouts.in_force().by_field()
     after = timeouts.reset(page_author(request)).by_field()
     undo = list(before.items()) if before != after else []
-    return _render(request, section(saved="Defaults restored.", undo=undo))
+    return sections.answer(request, "timeouts", section(saved="Defaults restored.", undo=undo))
 
 
 def _running_text(changed: int | None) -> str:
@@ -45,7 +37,7 @@ def _running_text(changed: int | None) -> str:
 
 def section(
     *, form: TimeoutsForm | None = None, saved: str = "", undo: list[tuple[str, float]] | None = None
-) -> Mapping[str, object]:
+) -> sections.Found:
     in_force = timeouts.in_force()
     return {
         "form": form or TimeoutsForm(in_force),
@@ -55,7 +47,4 @@ def section(
     }
 
 
-def _render(request: HttpRequest, found: Mapping[str, object], status: int = 200) -> HttpResponse:
-    """The whole page; for htmx the section alone."""
-    template = "settings/timeouts.html" if getattr(request, "htmx", False) else "settings.html"
-    return render(request, template, dict(found), status=status)
+sections.register("timeouts", lambda request: section())

@@ -41,7 +41,7 @@ def bearer() -> Client:
 def door(request: pytest.FixtureRequest, staff: Client, bearer: Client) -> Door:
     def page(field: str, value: Any) -> str:
         answer = staff.post("/settings/serving/", _form(field, value))
-        return _said(answer.context["serving_form"], field) if answer.status_code == 422 else ""
+        return _said(answer.context["serving"]["form"], field) if answer.status_code == 422 else ""
 
     def admin(field: str, value: Any) -> str:
         answer = staff.post("/admin/settings_app/serving/1/change/", _form(field, value))

@@ -23,7 +23,7 @@ from inference.messages import Add, Done, Event, Ready, Sampling, TextPrompt
 from inference.pool import pool
 from inference.request_log import request_log
 from inference.routing import Decision, Target
-from settings_app import snapshot
+from settings_app import stored
 from settings_app.endpoints import ENDPOINTS
 from settings_app.models import RequestLog
 from settings_app.snapshot import EMPTY, Model, Serving, Snapshot
@@ -88,7 +88,7 @@ async def _leave_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async def settings() -> Snapshot:
         return await asyncio.Future()  # never
 
-    monkeypatch.setattr(snapshot, "current", settings)
+    monkeypatch.setattr(stored, "current", settings)
     serving = asyncio.create_task(
         serve(RequestFactory().post("/v1/chat/completions", SERVER_NAME="localhost"))
     )
