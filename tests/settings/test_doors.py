@@ -38,7 +38,7 @@ def door(request: pytest.FixtureRequest, staff: Client, bearer: dict[str, str]) 
     def page(key: str, value: Any) -> str:
         answer = staff.post("/settings/timeouts/", _form(key, value))
         field = BY_KEY[key].field
-        return " ".join(answer.context["form"].errors.get(field, []))
+        return " ".join(answer.context["timeouts"]["form"].errors.get(field, []))
 
     def admin(key: str, value: Any) -> str:
         answer = staff.post(f"/admin/settings_app/timeout/{key}/change/", {"seconds": value})
@@ -163,7 +163,7 @@ def test_two_people_editing_at_once_lose_nothing(staff: Client) -> None:
 def test_what_was_typed_is_kept_beside_its_error(staff: Client) -> None:
     answer = staff.post("/settings/timeouts/", {**_form("chat", "12"), "embeddings_seconds": "300"})
     assert answer.status_code == 422
-    form = answer.context["form"]
+    form = answer.context["timeouts"]["form"]
     assert (form["chat_seconds"].value(), form["embeddings_seconds"].value()) == ("12", "300")
     assert timeouts.in_force().seconds["embeddings"] == 120
 
@@ -172,7 +172,7 @@ def test_reset_restores_the_defaults_and_can_be_undone(staff: Client) -> None:
     timeouts.save({"chat_seconds": 1234.5}, Author("ada", "page"))
     answer = staff.post("/settings/timeouts/reset/")
     assert timeouts.in_force().seconds["chat"] == 900
-    staff.post("/settings/timeouts/", dict(answer.context["undo"]))
+    staff.post("/settings/timeouts/", dict(answer.context["timeouts"]["undo"]))
     assert timeouts.in_force().seconds["chat"] == 1234.5
 
 
@@ -180,12 +180,12 @@ def test_a_corrupt_value_is_replaced_said_and_mended_by_saving(staff: Client) ->
     Timeout.objects.filter(endpoint="chat").update(seconds=0.5)
     Timeout.objects.filter(endpoint="embeddings").delete()
     page = staff.get("/settings/")
-    assert set(page.context["warnings"]) == {"chat", "embeddings"}
+    assert set(page.context["timeouts"]["warnings"]) == {"chat", "embeddings"}
     assert "default of 15 min is in force" in page.content.decode()
     staff.post("/settings/timeouts/", _form("completions", 700))
     assert Timeout.objects.get(endpoint="chat").seconds == 900
     assert Timeout.objects.get(endpoint="embeddings").seconds == 120
-    assert not staff.get("/settings/").context["warnings"]
+    assert not staff.get("/settings/").context["timeouts"]["warnings"]
 
 
 def test_the_floor_can_be_lowered_for_drills(door: Door, settings: Any) -> None:
