@@ -188,7 +188,10 @@ class RunnerFailed(ApiError):
 
 
 class ProviderFailed(ApiError):
-    """A cloud provider refused, failed, or said what cannot be read. `status` is its own where it gave one."""
+    """A cloud provider refused, failed, or said what cannot be read. `provider_status`: its own; None if it gave none.
+
+    No `cause`: it is the client's request that it cannot take.
+    """
 
     def __init__(
         self,
@@ -197,15 +200,19 @@ class ProviderFailed(ApiError):
         provider: str,
         cause: str,
         status: int = 502,
+        provider_status: int | None = None,
         type: str = "server_error",
         code: str = "provider_failed",
         param: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(message, code=code, param=param, headers=headers, extra={"provider": provider})
+        extra = {"provider": provider, "provider_status": provider_status}
+        super().__init__(message, code=code, param=param, headers=headers, extra=extra)
         self.status = status
+        self.provider_status = provider_status
         self.type = type
         self.cause = cause
+        self.log_status = "error" if cause else "rejected"
 
 
 class InternalError(ApiError):

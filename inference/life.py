@@ -1,4 +1,6 @@
-"""What lives as long as the server: the writer of the log, and the watch for orders from other processes."""
+"""What lives as long as the server: the writer of the log, the watch for orders from other processes, and the clients
+of providers.
+"""
 
 import asyncio
 import logging
@@ -9,6 +11,7 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from inference import running
+from inference.cloud.clients import clients
 from inference.pool import pool
 from inference.request_log import request_log
 from settings_app import stored, timeouts
@@ -27,6 +30,7 @@ class Life:
         self._tasks = [
             asyncio.create_task(request_log.write_forever()),
             asyncio.create_task(_watch_orders()),
+            asyncio.create_task(clients.look_after()),
         ]
 
     async def end(self) -> None:
@@ -37,6 +41,7 @@ class Life:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await clients.close()
         await request_log.flush()
 
 

@@ -15,7 +15,8 @@ from settings_app.snapshot import Provider
 
 log = logging.getLogger(__name__)
 
-MOST_UNREAD = 256  # chunks; a provider that is faster than the client waits
+MOST_UNREAD = 64  # chunks, of 4 MiB at most; a provider that is faster than the client waits
+LONGEST_REASON = 20  # characters of a finish reason, as the log has room for
 
 
 async def events(
@@ -61,7 +62,7 @@ def _note(call: Call, chunk: Chunk) -> None:
         call.note_first_token()
         call.completion_tokens += chunk.made
     if chunk.finish_reason:
-        call.finish_reason = chunk.finish_reason
+        call.finish_reason = "".join(filter(str.isprintable, chunk.finish_reason))[:LONGEST_REASON]
     if chunk.usage is not None:
         call.progress[call.id] = (chunk.usage.prompt_tokens, chunk.usage.cached_tokens)
         call.completion_tokens = chunk.usage.completion_tokens

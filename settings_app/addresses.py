@@ -138,7 +138,8 @@ def _place(netloc: str) -> tuple[str, int | None]:
 def _clean_host(host: str, *, allow_private: bool, encrypted: bool) -> str:
     """A literal address is judged here. A name is judged by what it resolves to, each time."""
     if host.startswith("["):
-        return f"[{_allowed(_address_6(host[1:-1]), allow_private, encrypted)}]"
+        address = _allowed(_address_6(host[1:-1]), allow_private, encrypted)
+        return str(address) if address.version == 4 else f"[{address}]"
     name = _ascii(host).removesuffix(".")
     labels = name.split(".")
     if _NUMBER.fullmatch(labels[-1]):
@@ -169,11 +170,12 @@ def _address_4(name: str) -> IPv4Address:
         raise _wrong("Write an IP address as four numbers, like 192.168.1.20.") from None
 
 
-def _address_6(text: str) -> IPv6Address:
+def _address_6(text: str) -> Address:
     try:
         if "%" in text:
             raise ValueError
-        return IPv6Address(text)
+        address = IPv6Address(text)
+        return address.ipv4_mapped or address
     except ValueError:
         raise _wrong("What stands in the brackets is no IPv6 address.") from None
 
@@ -190,7 +192,9 @@ def _clean_path(path: str) -> str:
     if not path.isascii() or ".." in path.split("/"):
         raise _wrong("Write the path as it is: ASCII, and without ..")
     if found := _ENDPOINT.search(path):
-        raise _wrong(f"Leave out {found[0]}: the base URL goes up to the version, like https://api.example.com/v1.")
+        raise _wrong(
+            f"Leave out {found[0]}: the base URL goes up to the version, like https://api.example.com/v1."
+        )
     return path
 
 

@@ -36,10 +36,13 @@ def packages(file: Path) -> set[str]:
 @pytest.mark.parametrize(
     ("who", "whom"),
     [
-        (files("settings_app"), {"inference", "zmq", "httpx", "httpx2", *MLX}),
+        (files("settings_app"), {"inference", "zmq", "httpx", "httpx2", "httpcore2", *MLX}),
         (files("inference", outside=RUNNER), MLX),
         (files("mlx_manager"), MLX),
-        (files("inference/runner"), {"django", "ninja", "settings_app", "mlx_manager", "httpx", "httpx2"}),
+        (
+            files("inference/runner"),
+            {"django", "ninja", "settings_app", "mlx_manager", "httpx", "httpx2", "httpcore2"},
+        ),
     ],
     ids=["settings_app", "inference outside the runner", "mlx_manager", "inference/runner"],
 )

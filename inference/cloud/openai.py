@@ -1,47 +1,134 @@
-"""Providers that speak OpenAI's protocol: what they say is passed through."""
+"""Providers that speak OpenAI's protocol: what they say is passed through, once it is known to be whole and sound."""
 
-import json
+import asyncio
 from collections.abc import AsyncGenerator
-from typing import Any
+from contextlib import aclosing, suppress
+from typing import Annotated, Any
+
+import httpx2
+import msgspec
+from msgspec import Meta, Struct
 
 from inference.chunk import Chunk, Usage
-from inference.cloud import connection
+from inference.cloud import answer, connection, refusal
 from inference.errors import ProviderFailed
 from settings_app.endpoints import Endpoint
 from settings_app.snapshot import Provider
 
+DONE = b"[DONE]"
+LAST_SECONDS = (
+    0.1  # for the end of the body after [DONE]: a connection that was read to its end can be used again
+)
+
+_encode = msgspec.json.Encoder().encode
+
+
+Count = Annotated[int, Meta(ge=0, lt=2**31)]  # as the log has room for
+
+
+class _Details(Struct):
+    cached_tokens: Count | None = None
+
+
+class _Usage(Struct):
+    prompt_tokens: Count | None = None
+    completion_tokens: Count | None = None
+    prompt_tokens_details: _Details | None = None
+
+
+class _Choice(Struct):
+    index: int = 0
+    delta: dict[str, Any] | None = None
+    text: str | None = None
+    finish_reason: str | None = None
+
+
+class _Said(Struct):
+    """What is looked at of an answer or a piece of one; all of it is passed on."""
+
+    choices: list[_Choice] | None = None
+    data: list[Any] | None = None
+    usage: _Usage | None = None
+    error: Any = None
+
+
+def headers(provider: Provider) -> dict[str, str]:
+    return {"authorization": f"Bearer {provider.api_key}"}
+
 
 async def ask(
-    provider: Provider, endpoint: Endpoint, body: dict[str, Any], *, streamed: bool
+    client: httpx2.AsyncClient,
+    provider: Provider,
+    endpoint: Endpoint,
+    body: dict[str, Any],
+    *,
+    streamed: bool,
 ) -> AsyncGenerator[Chunk, None]:
-    url = provider.base_url.rstrip("/") + endpoint.path.removeprefix("/v1")
-    headers = {"authorization": f"Bearer {provider.api_key}"}
-    async with connection.post(provider, url, headers, body) as response:
+    """Raises ProviderFailed, also for a stream that ends before it said why."""
+    path = endpoint.path.removeprefix("/v1")
+    async with connection.send(client, provider, "POST", path, headers(provider), _encode(body)) as response:
         if not streamed:
-            yield _chunk(json.loads(await response.aread()))
+            yield _whole(provider, endpoint, await answer.whole(provider, response))
             return
-        async for line in response.aiter_lines():
-            data = line.removeprefix("data:").strip()
-            if data == "[DONE]":
-                return
-            if line.startswith("data:"):
-                yield _chunk(json.loads(data))
-    raise ProviderFailed(
-        f"Provider {provider.name} broke off its answer.", provider=provider.name, cause="error"
-    )
+        async with aclosing(answer.events(provider, response)) as events:
+            begun: set[int] = set()
+            ended: set[int] = set()
+            async for data in events:
+                if data == DONE:
+                    break
+                found = answer.decoded(provider, data)
+                said = _said(provider, found)
+                begun |= {choice.index for choice in said.choices or ()}
+                ended |= {choice.index for choice in said.choices or () if choice.finish_reason}
+                yield _piece(found, said)
+            if not begun or begun - ended:
+                raise answer.garbled(provider, "ended its answer without a finish reason")
+            await _read_out(events)
 
 
-def _chunk(data: dict[str, Any]) -> Chunk:
-    choices = data.get("choices") or [{}]
-    usage = data.get("usage") or {}
-    details = usage.get("prompt_tokens_details") or {}
-    return Chunk(
-        data,
-        made=sum(1 for choice in choices if choice.get("delta") or choice.get("text")),
-        finish_reason=choices[0].get("finish_reason") or "",
-        usage=Usage(
-            usage.get("prompt_tokens", 0), details.get("cached_tokens", 0), usage.get("completion_tokens", 0)
-        )
-        if usage
-        else None,
-    )
+def _whole(provider: Provider, endpoint: Endpoint, found: Any) -> Chunk:
+    said = _said(provider, found)
+    made = said.data if endpoint.key == "embeddings" else said.choices
+    if not made:
+        raise answer.garbled(provider, "answered without what was asked for")
+    return Chunk(found, finish_reason=_finish_reason(said), usage=_usage(said))
+
+
+def _piece(found: dict[str, Any], said: _Said) -> Chunk:
+    made = sum(1 for choice in said.choices or () if choice.text or _speaks(choice.delta))
+    return Chunk(found, made=made, finish_reason=_finish_reason(said), usage=_usage(said))
+
+
+def _said(provider: Provider, found: Any) -> _Said:
+    """Raises ProviderFailed: for an error in the place of an answer, and for what has not the form of one."""
+    try:
+        said = msgspec.convert(found, _Said)
+    except msgspec.ValidationError:
+        raise answer.garbled(provider, "answered with JSON that is no answer") from None
+    if said.error:
+        raise refusal.said_inside(provider, found)
+    return said
+
+
+def _speaks(delta: dict[str, Any] | None) -> bool:
+    """A role alone, or an empty text, is no token yet."""
+    return any(value for name, value in (delta or {}).items() if name != "role")
+
+
+def _finish_reason(said: _Said) -> str:
+    return next((choice.finish_reason for choice in said.choices or () if choice.finish_reason), "")
+
+
+def _usage(said: _Said) -> Usage | None:
+    usage = said.usage
+    if usage is None:
+        return None
+    cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else 0
+    return Usage(usage.prompt_tokens or 0, cached or 0, usage.completion_tokens or 0)
+
+
+async def _read_out(events: AsyncGenerator[bytes, None]) -> None:
+    with suppress(TimeoutError, ProviderFailed, httpx2.HTTPError):
+        async with asyncio.timeout(LAST_SECONDS):
+            async for _ in events:
+                pass

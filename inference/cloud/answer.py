@@ -1,0 +1,109 @@
+"""What is read of a provider's answer, within bounds: JSON as a whole, or the data of server-sent events."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import httpx2
+import msgspec
+
+from inference.cloud import refusal
+from inference.errors import ProviderFailed
+from settings_app.snapshot import Provider
+
+MOST_BYTES = 64 * 2**20  # of a whole answer: 2,048 embeddings of 1,536 numbers are some 40 MiB as text
+MOST_EVENT_BYTES = 4 * 2**20
+MOST_REFUSAL_BYTES = 64 * 2**10
+
+_decode = msgspec.json.Decoder().decode
+
+
+async def beginning(response: httpx2.Response) -> bytes:
+    """The first bytes of a refusal: its words are in there, or it has none worth passing on."""
+    found = bytearray()
+    async with aclosing(response.aiter_raw()) as pieces:
+        async for piece in pieces:
+            found += piece
+            if len(found) >= MOST_REFUSAL_BYTES:
+                break
+    return bytes(found)
+
+
+async def whole(provider: Provider, response: httpx2.Response) -> Any:
+    """What the body says in JSON. Raises ProviderFailed."""
+    _check_encoding(provider, response)
+    found = bytearray()
+    async with aclosing(response.aiter_raw()) as pieces:
+        async for piece in pieces:
+            found += piece
+            if len(found) > MOST_BYTES:
+                raise garbled(provider, f"answered with more than {MOST_BYTES // 2**20} MiB")
+    return decoded(provider, bytes(found))
+
+
+async def events(provider: Provider, response: httpx2.Response) -> AsyncGenerator[bytes, None]:
+    """The data of each event. Raises ProviderFailed."""
+    _check_encoding(provider, response)
+    await _check_stream(provider, response)
+    data: list[bytes] = []
+    async with aclosing(_lines(provider, response)) as lines:
+        async for line in lines:
+            if line.startswith(b"data:"):
+                data.append(line.removeprefix(b"data:").removeprefix(b" "))
+                if sum(map(len, data)) > MOST_EVENT_BYTES:
+                    raise _too_long(provider)
+            elif not line and data:
+                yield b"\n".join(data)
+                data = []
+    if data:
+        yield b"\n".join(data)
+
+
+def decoded(provider: Provider, text: bytes) -> Any:
+    """Raises ProviderFailed."""
+    try:
+        return _decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise garbled(provider, "answered with something that is no JSON, or not all of it") from None
+
+
+def garbled(provider: Provider, what: str) -> ProviderFailed:
+    return ProviderFailed(f"Provider {provider.name} {what}.", provider=provider.name, cause="error")
+
+
+async def _lines(provider: Provider, response: httpx2.Response) -> AsyncGenerator[bytes, None]:
+    """Split at line feeds alone: JSON may hold U+2028, where httpx's own lines end."""
+    rest = bytearray()
+    async with aclosing(response.aiter_raw()) as pieces:
+        async for piece in pieces:
+            head, *others = piece.split(b"\n")
+            rest += head
+            for other in others:
+                yield bytes(rest.removesuffix(b"\r"))
+                rest = bytearray(other)
+            if len(rest) > MOST_EVENT_BYTES:
+                raise _too_long(provider)
+    if rest:
+        yield bytes(rest)
+
+
+def _too_long(provider: Provider) -> ProviderFailed:
+    return garbled(provider, f"sent an event of more than {MOST_EVENT_BYTES // 2**20} MiB")
+
+
+def _check_encoding(provider: Provider, response: httpx2.Response) -> None:
+    """None was asked for: a few bytes of a compressed one can be made to fill the memory."""
+    encoding = response.headers.get("content-encoding", "identity")
+    if encoding.strip().lower() not in ("", "identity"):
+        raise garbled(provider, f"compressed its answer ({encoding[:20]}), which was not asked for")
+
+
+async def _check_stream(provider: Provider, response: httpx2.Response) -> None:
+    """Something else than a stream may be an error with a status of 200."""
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "text/event-stream":
+        return
+    found = decoded(provider, await beginning(response)) if kind == "application/json" else None
+    if isinstance(found, dict) and found.get("error"):
+        raise refusal.said_inside(provider, found)
+    raise garbled(provider, f"answered with {kind[:60] or 'no content type'} where a stream was asked for")

@@ -1,0 +1,42 @@
+"""The protocols that providers speak, by the name in their settings."""
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import httpx2
+
+from inference.chunk import Chunk
+from inference.cloud import openai
+from settings_app.endpoints import Endpoint
+from settings_app.snapshot import Provider
+
+
+class Ask(Protocol):
+    def __call__(
+        self,
+        client: httpx2.AsyncClient,
+        provider: Provider,
+        endpoint: Endpoint,
+        body: dict[str, Any],
+        *,
+        streamed: bool,
+    ) -> AsyncGenerator[Chunk, None]: ...
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """`headers`: what says to a provider who asks. `chat_path`: below its base URL."""
+
+    ask: Ask
+    headers: Callable[[Provider], dict[str, str]]
+    chat_path: str
+
+
+_BY_NAME = {
+    "openai": Spoken(openai.ask, openai.headers, "/chat/completions"),
+}
+
+
+def of(provider: Provider) -> Spoken:
+    return _BY_NAME[provider.protocol]
