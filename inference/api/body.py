@@ -31,6 +31,14 @@ def decode(request: HttpRequest, kind: type[T]) -> T:
         raise InvalidRequest("The body is nested too deeply.", code="invalid_json") from None
 
 
+def convert(found: object, kind: type[T]) -> T:
+    """What was decoded already, as `kind`. Raises InvalidRequest, which names the field."""
+    try:
+        return msgspec.convert(found, kind)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+
+
 def for_provider(request: HttpRequest) -> dict[str, Any]:
     """The body for a provider: as it came, less what is said to this server alone."""
     found: dict[str, Any] = decode(request, dict)

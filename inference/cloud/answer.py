@@ -1,7 +1,8 @@
 """What is read of a provider's answer, within bounds: JSON as a whole, or the data of server-sent events."""
 
+import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import httpx2
@@ -14,6 +15,7 @@ from settings_app.snapshot import Provider
 MOST_BYTES = 64 * 2**20  # of a whole answer: 2,048 embeddings of 1,536 numbers are some 40 MiB as text
 MOST_EVENT_BYTES = 4 * 2**20
 MOST_REFUSAL_BYTES = 64 * 2**10
+LAST_SECONDS = 0.1
 
 _decode = msgspec.json.Decoder().decode
 
@@ -57,6 +59,14 @@ async def events(provider: Provider, response: httpx2.Response) -> AsyncGenerato
                 data = []
     if data:
         yield b"\n".join(data)
+
+
+async def read_out(events: AsyncGenerator[bytes, None]) -> None:
+    """Reads the end of a body after its last event, if it is there: such a connection can be used again."""
+    with suppress(TimeoutError, ProviderFailed, httpx2.HTTPError):
+        async with asyncio.timeout(LAST_SECONDS):
+            async for _ in events:
+                pass
 
 
 def decoded(provider: Provider, text: bytes) -> Any:

@@ -1,8 +1,7 @@
 """Providers that speak OpenAI's protocol: what they say is passed through, once it is known to be whole and sound."""
 
-import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Annotated, Any
 
 import httpx2
@@ -11,7 +10,6 @@ from msgspec import Meta, Struct
 
 from inference.chunk import Chunk, Usage
 from inference.cloud import answer, connection, refusal
-from inference.errors import ProviderFailed
 from settings_app.endpoints import Endpoint
 from settings_app.snapshot import Provider
 
@@ -83,7 +81,7 @@ async def ask(
                 yield _piece(found, said)
             if not begun or begun - ended:
                 raise answer.garbled(provider, "ended its answer without a finish reason")
-            await _read_out(events)
+            await answer.read_out(events)
 
 
 def _whole(provider: Provider, endpoint: Endpoint, found: Any) -> Chunk:
@@ -125,10 +123,3 @@ def _usage(said: _Said) -> Usage | None:
         return None
     cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else 0
     return Usage(usage.prompt_tokens or 0, cached or 0, usage.completion_tokens or 0)
-
-
-async def _read_out(events: AsyncGenerator[bytes, None]) -> None:
-    with suppress(TimeoutError, ProviderFailed, httpx2.HTTPError):
-        async with asyncio.timeout(LAST_SECONDS):
-            async for _ in events:
-                pass

@@ -8,6 +8,7 @@ import httpx2
 
 from inference.chunk import Chunk
 from inference.cloud import openai
+from inference.cloud.anthropic import ask as anthropic
 from settings_app.endpoints import Endpoint
 from settings_app.snapshot import Provider
 
@@ -35,6 +36,7 @@ class Spoken:
 
 _BY_NAME = {
     "openai": Spoken(openai.ask, openai.headers, "/chat/completions"),
+    "anthropic": Spoken(anthropic.ask, anthropic.headers, anthropic.PATH),
 }
 
 

@@ -1,0 +1,61 @@
+"""The tools that a model may call, and whether it must, in Anthropic's terms."""
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from inference.errors import InvalidRequest
+
+_CHOICES = {"auto": "auto", "none": "none", "required": "any"}
+
+
+class Function(Struct, forbid_unknown_fields=True):
+    name: str
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class Tool(Struct, forbid_unknown_fields=True):
+    type: Literal["function"]
+    function: Function
+
+
+class Named(Struct, forbid_unknown_fields=True):
+    name: str
+
+
+class NamedChoice(Struct, forbid_unknown_fields=True):
+    type: Literal["function"]
+    function: Named
+
+
+def tool(index: int, asked: Tool) -> dict[str, Any]:
+    function = asked.function
+    if function.strict:
+        raise InvalidRequest(
+            "This provider's protocol cannot promise arguments that fit the schema. Leave strict out.",
+            param=f"tools[{index}].function.strict",
+            code="unsupported_parameter",
+        )
+    described = {"description": function.description} if function.description else {}
+    schema = {"type": "object", **(function.parameters or {"properties": {}})}
+    return {"name": function.name, **described, "input_schema": schema}
+
+
+def choice(asked: str | NamedChoice | None, parallel: bool | None, has_tools: bool) -> dict[str, Any] | None:
+    """None says nothing: the model may call what it likes. Raises InvalidRequest."""
+    if not has_tools:
+        if asked not in (None, "auto", "none"):
+            raise InvalidRequest("tool_choice is only allowed with tools.", param="tool_choice")
+        return None
+    if isinstance(asked, NamedChoice):
+        found: dict[str, Any] = {"type": "tool", "name": asked.function.name}
+    elif asked is not None:
+        found = {"type": _CHOICES[asked]}
+    elif parallel is False:
+        found = {"type": "auto"}
+    else:
+        return None
+    one_at_a_time = parallel is False and found["type"] != "none"
+    return {**found, "disable_parallel_tool_use": True} if one_at_a_time else found
