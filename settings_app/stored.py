@@ -2,13 +2,15 @@
 
 SQLite counts the commits of other connections (`PRAGMA data_version`, 4 µs), whichever process made them. The
 count is read on a connection that never writes, so that no commit of this process escapes it. The request log moves
-it too, so a part whose rows are as they were is kept: the same object, for whoever has compiled something from it.
+it too; whether a setting was written then, `moves` counts. A part whose rows are as they were is kept: the same
+object, for whoever has compiled something from it.
 """
 
 import json
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
@@ -16,15 +18,24 @@ from typing import Any, Generic, TypeVar
 from asgiref.sync import sync_to_async
 from django.db import connection
 
-from settings_app import models, sealing, timeouts
+from settings_app import models, moves, sealing, timeouts
 from settings_app.snapshot import Fallback, Key, Model, Pool, Provider, Rule, Serving, Snapshot
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
 
+@dataclass(frozen=True)
+class _Held:
+    """A snapshot, and the two counts that were read before its rows were."""
+
+    version: int
+    moves: int
+    snapshot: Snapshot
+
+
 class _Watch:
-    """The database's commit count, on a connection of its own."""
+    """The database's counts of commits and of writes to settings, on a connection of its own."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -34,6 +45,10 @@ class _Watch:
     def version(self) -> int:
         with self._lock:
             return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def moves(self) -> int:
+        with self._lock:
+            return int(self._connection.execute(f"SELECT times FROM {moves.TABLE}").fetchone()[0])
 
 
 class _Kept(Generic[T]):
@@ -51,30 +66,31 @@ class _Kept(Generic[T]):
 
 
 _watch: _Watch | None = None
-_held: tuple[int, Snapshot] | None = None
+_held: _Held | None = None
 
 
 async def current() -> Snapshot:
-    """The settings as they are stored now. Costs microseconds unless something was written since the last call."""
-    seen = version()
-    if _held is not None and _held[0] == seen:
-        return _held[1]
+    """The settings as they are stored now. Costs microseconds unless a setting was written since the last call."""
+    global _held
+    seen, held = version(), _held
+    if held is not None and held.version == seen:
+        return held.snapshot
+    if held is not None and held.moves == _watching().moves():
+        _held = replace(held, version=seen)  # what was committed is no setting
+        return held.snapshot
     return await sync_to_async(load)(seen)
 
 
 def version() -> int:
     """A number that moves when anything is written to the database, by whichever process. Costs microseconds."""
-    global _watch, _held
-    path = str(connection.settings_dict["NAME"])
-    if _watch is None or _watch.path != path:
-        _watch, _held = _Watch(path), None
-    return _watch.version()
+    return _watching().version()
 
 
 def load(seen: int | None = None) -> Snapshot:
-    """`seen`: the version that was read before this; a commit in between makes the next request load again."""
+    """`seen`: the version that was read before this; a commit in between makes the next request look again."""
     global _held
     seen = version() if seen is None else seen
+    moved = _watching().moves()
     snapshot = Snapshot(
         timeouts=timeouts.in_force().seconds,
         keys=_keys.of(list(models.ApiKey.objects.values_list("digest", "name", "is_admin"))),
@@ -97,8 +113,16 @@ def load(seen: int | None = None) -> Snapshot:
         ),
         rules=_rules.of(_rule_rows()),
     )
-    _held = (seen, snapshot)
+    _held = _Held(seen, moved, snapshot)
     return snapshot
+
+
+def _watching() -> _Watch:
+    global _watch, _held
+    path = str(connection.settings_dict["NAME"])
+    if _watch is None or _watch.path != path:
+        _watch, _held = _Watch(path), None
+    return _watch
 
 
 def _make_models(rows: list[Row]) -> Mapping[str, Model]:
