@@ -1,19 +1,23 @@
 """Which targets a request for a model goes to: the rules in their order, before anyone asks what is loaded.
 
-Plain Python: no Django's tables, no sockets. A decision is kept for the next request of the same name, until a rule, a
-provider or a model changes.
+Plain Python: no Django's tables, no sockets. What was decided of a name, a refusal too, is kept for the next request of
+that name, until a rule, a provider or a model changes.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
 
-from django.core.exceptions import ValidationError
-
-from inference.errors import ModelNotFound, Unroutable
-from settings_app import patterns
+from inference.errors import ApiError, ModelNotFound, Unroutable
+from settings_app import marks
+from settings_app.pattern_index import PatternIndex
 from settings_app.snapshot import Fallback, Provider, Rule, Snapshot
 
 LONGEST_NAME = 500  # characters; a longer one is no model's
-MOST_KEPT = 1024  # decisions
+MOST_KEPT = 4096  # names; then the one that was not asked for longest is forgotten
+
+Refusal = Callable[[], ApiError]
+"""Makes the error anew for each request: one that is raised again would grow by a traceback each time."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +65,21 @@ def decide(asked: str, settings: Snapshot) -> Decision:
     """Raises Unroutable if all that matches is rules that cannot be followed, ModelNotFound if nothing matches."""
     global _router
     if _router is None or not _router.is_of(settings):
-        _router = _Router(settings)
+        _router = _Router(settings, _router)
     return _router.decide(asked)
 
 
-@dataclass
 class _Router:
-    """The decisions that follow from one state of the settings."""
+    """The decisions that follow from one state of the settings. `before`: the one of the state before."""
 
-    settings: Snapshot
-    _kept: dict[str, Decision] = field(default_factory=dict)
+    def __init__(self, settings: Snapshot, before: "_Router | None") -> None:
+        self.settings = settings
+        if before is not None and before.settings.rules is settings.rules:
+            self._followed, self._index = before._followed, before._index
+        else:
+            self._followed = [rule for rule in settings.rules if rule.enabled]
+            self._index = PatternIndex([(rule.kind, rule.pattern) for rule in self._followed])
+        self._kept = lru_cache(maxsize=MOST_KEPT)(self._decided)
 
     def is_of(self, settings: Snapshot) -> bool:
         """The parts of a snapshot stay the same objects while their rows stay as they are."""
@@ -82,31 +91,26 @@ class _Router:
         )
 
     def decide(self, asked: str) -> Decision:
-        kept = self._kept.get(asked)
-        if kept is not None:
-            return kept
         if len(asked) > LONGEST_NAME:
             raise ModelNotFound(asked, self.settings.models)
-        decision = self._decided(asked)
-        if len(self._kept) >= MOST_KEPT:
-            self._kept.clear()
-        self._kept[asked] = decision
-        return decision
+        found = self._kept(asked)
+        if isinstance(found, Decision):
+            return found
+        raise found()
 
-    def _decided(self, asked: str) -> Decision:
+    def _decided(self, asked: str) -> Decision | Refusal:
         skipped: list[str] = []
-        for rule in self.settings.rules:
-            if not (rule.enabled and _matches(rule, asked)):
-                continue
+        for number in self._index.matching(asked):
+            rule = self._followed[number]
             problem = self._problem(rule, rule.provider_id)
             if not problem:
                 return Decision(asked, rule, self._targets(asked, rule, skipped), tuple(skipped))
             skipped.append(f"rule {rule.position} ({rule.pattern}): {problem}")
         if skipped:
             # A cloud rule is never answered by a local model without a word.
-            raise Unroutable(f"{asked!r} cannot be sent anywhere: {'; '.join(skipped)}.")
+            return partial(Unroutable, f"{asked!r} cannot be sent anywhere: {'; '.join(skipped)}.")
         if asked not in self.settings.models:
-            raise ModelNotFound(asked, self.settings.models)
+            return partial(ModelNotFound, asked, self.settings.models)
         return Decision(asked, None, (Target(asked),))
 
     def _targets(self, asked: str, rule: Rule, skipped: list[str]) -> tuple[Target, ...]:
@@ -133,22 +137,7 @@ class _Router:
         return None if id is None else self.settings.providers[id]
 
     def _problem(self, rule: Rule, provider_id: int | None) -> str:
-        """Why a request that the rule matches cannot be sent there; empty if it can."""
-        if provider_id is None:
-            return ""
-        if rule.local_only:
-            return "it never leaves this machine, and names a provider"
-        provider = self.settings.providers.get(provider_id)
-        if provider is None:
-            return "its provider was deleted"
-        return f"provider {provider.name} {provider.problem}" if provider.problem else ""
+        return marks.problem(rule, provider_id, self.settings.providers)
 
 
 _router: _Router | None = None
-
-
-def _matches(rule: Rule, asked: str) -> bool:
-    try:
-        return patterns.matcher(rule.kind, rule.pattern)(asked)
-    except ValidationError:  # it came past all doors
-        return False

@@ -1,19 +1,18 @@
 """What a routing rule's pattern means: the whole name is compared, in time that grows with its length and no faster."""
 
 from collections.abc import Callable
-from functools import lru_cache
 
 import re2
 from django.core.exceptions import ValidationError
 
 Matches = Callable[[str], bool]
 
-_QUIET = re2.Options()
-_QUIET.log_errors = False
-_QUIET.dot_nl = True  # a dot is any character
+OPTIONS = re2.Options()
+OPTIONS.log_errors = False
+OPTIONS.dot_nl = True  # a dot is any character
+OPTIONS.never_capture = True  # whether it matches is all that is asked
 
 
-@lru_cache(maxsize=4096)
 def matcher(kind: str, pattern: str) -> Matches:
     """Whether a name matches. `kind`: exact, prefix, glob (`*`, `?`, `[a-z]`, `[!a-z]`) or regex (RE2's syntax).
 
@@ -23,9 +22,8 @@ def matcher(kind: str, pattern: str) -> Matches:
         return pattern.__eq__
     if kind == "prefix":
         return lambda name: name.startswith(pattern)
-    expression = _from_glob(pattern) if kind == "glob" else pattern
     try:
-        compiled = re2.compile(expression, _QUIET)
+        compiled = re2.compile(expression(kind, pattern), OPTIONS)
     except re2.error as error:
         reason = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
         raise ValidationError(
@@ -33,6 +31,15 @@ def matcher(kind: str, pattern: str) -> Matches:
             code="invalid",
         ) from None
     return lambda name: compiled.fullmatch(name) is not None
+
+
+def expression(kind: str, pattern: str) -> str:
+    """The regular expression, in RE2's syntax, that matches the same names."""
+    if kind == "regex":
+        return pattern
+    if kind == "glob":
+        return _from_glob(pattern)
+    return str(re2.escape(pattern)) + (".*" if kind == "prefix" else "")
 
 
 def _from_glob(pattern: str) -> str:
