@@ -9,7 +9,8 @@ from inference.deadline import DeadlinePassed
 from inference.errors import ApiError, InvalidRequest, QueueFull, Unattainable
 from inference.inbox import Item
 from inference.local import Runner
-from inference.messages import Add, Done, Embed, Prefill, Ready, Refused, Tokens
+from inference.messages import Add, Done, Embed, Prefill, Refused, Tokens
+from inference.place import Place, State
 from inference.pool import pool
 from inference.request_log import request_log
 from settings_app.durations import number_text
@@ -26,15 +27,17 @@ async def events(
 
     Also yields nothing, when the deadline has moved: whoever bounds it looks at the new one.
     """
-    runner = await pool.runner(model)
-    _check_queue(call, runner, settings.serving.max_queued)
+    if (held := pool.get(model.name)) is not None:
+        _check_queue(call, held, settings.serving.max_queued)
     call.row_ids = [row.id for row in rows]
     left: set[str] = set()
+    place = pool.join(model, call.inbox)
+    runner: Runner | None = None
     try:
-        runner.wait(call.inbox)
-        if runner.ready is None:
-            call.enter(Phase.LOAD)
-        while not any(isinstance(event, Ready) for event in await call.inbox.take()):
+        while (runner := place.loaded_runner) is None:
+            if place.state is State.LOADING and call.phase is not Phase.LOAD:
+                call.enter(Phase.LOAD)
+            await call.inbox.take()
             yield []
         call.enter(Phase.QUEUE)
         for row in rows:
@@ -51,14 +54,15 @@ async def events(
                     raise
             yield came
     finally:
-        runner.leave(call.inbox)
         for row_id in left - _ended_unread(call):
+            assert runner is not None
             request_log.stopping(call)
             runner.drop(
                 row_id,
                 settings.serving.stuck_grace_seconds,
                 lambda seconds: request_log.stopped(call, seconds),
             )
+        place.leave(call.inbox)
 
 
 def _ended_unread(call: Call) -> set[str]:
@@ -72,17 +76,18 @@ def _ended_unread(call: Call) -> set[str]:
     return {event.id for event in ended}
 
 
-def _check_queue(call: Call, runner: Runner, max_queued: int) -> None:
+def _check_queue(call: Call, place: Place, max_queued: int) -> None:
     """Admission. How long the queue takes is told from how long rows took of late."""
-    wait = runner.queued * runner.seconds_per_row / BATCH_ROWS
-    if runner.queued >= max_queued:
+    queued, runner = place.queued, place.loaded_runner
+    wait = queued * (runner.seconds_per_row if runner is not None else 1.0) / BATCH_ROWS
+    if queued >= max_queued:
         raise QueueFull(
-            f"{runner.queued} requests wait for {runner.name} already. Try again later.",
+            f"{queued} requests wait for {place.name} already. Try again later.",
             retry_after=max(1.0, wait),
         )
-    if runner.ready is not None and wait > call.deadline.remaining():
+    if runner is not None and wait > call.deadline.remaining():
         raise Unattainable(
-            f"{runner.queued} requests wait for {runner.name}, which takes about {wait:.0f} s: "
+            f"{queued} requests wait for {place.name}, which takes about {wait:.0f} s: "
             f"longer than the {number_text(call.deadline.seconds)} s that this one has.",
             retry_after=max(1.0, wait - call.deadline.remaining()),
         )

@@ -1,4 +1,4 @@
-"""What lives as long as the server: the writer of the log, the watch for orders from other processes, and the clients
+"""What lives as long as the server: the writer of the log, the watch for what other processes store, and the clients
 of providers.
 """
 
@@ -29,7 +29,7 @@ class Life:
     def begin(self) -> None:
         self._tasks = [
             asyncio.create_task(request_log.write_forever()),
-            asyncio.create_task(_watch_orders()),
+            asyncio.create_task(_watch()),
             asyncio.create_task(clients.look_after()),
         ]
 
@@ -45,17 +45,25 @@ class Life:
         await request_log.flush()
 
 
-async def _watch_orders() -> None:
-    seen = None
+async def _watch() -> None:
+    seen: int | None = None
     while True:
         try:
-            version = stored.version()
-            if version != seen:
-                await _carry_out()
-                seen = version
+            seen = await _look(seen)
         except Exception:
-            log.exception("orders for running requests could not be read; they are looked at again")
+            log.exception("the settings or orders could not be read; they are looked at again")
         await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _look(seen: int | None) -> int:
+    """Whatever was stored since `seen` is in force, whichever process stored it. Returns what is seen now."""
+    version = stored.version()
+    if version != seen:
+        settings = await stored.current()
+        pool.apply(settings) if pool.is_open else pool.open(settings)
+        await _carry_out()
+    pool.unload_idle()
+    return version
 
 
 async def _carry_out() -> None:

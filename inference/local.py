@@ -1,26 +1,17 @@
-"""A model on this machine: its runner process, and what is said to it and heard from it."""
+"""A model on this machine: what is said to its runner and heard from it."""
 
 import asyncio
 import logging
-import shutil
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
-
-import msgspec
-import zmq
-import zmq.asyncio
 
 from inference.errors import ApiError, RunnerFailed
 from inference.inbox import Inbox
 from inference.messages import (
     Abort,
     Add,
-    Command,
+    Configure,
     Done,
     Embed,
     Event,
@@ -33,20 +24,14 @@ from inference.messages import (
     Stats,
     Stop,
 )
+from inference.process import RunnerProcess
 
 log = logging.getLogger(__name__)
 
-PROJECT = Path(__file__).resolve().parent.parent
 STOP_SECONDS = 3.0
-ABANDONED_LOAD_SECONDS = (
-    5.0  # a client that was cut may come back at once; a load that nobody waits for is given up
-)
 
 OnStopped = Callable[[float | None], None]
 """Called with the seconds that the runner took to drop a row; None if it never said."""
-
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(list[Event])
 
 
 @dataclass
@@ -58,80 +43,50 @@ class _Stopping:
 
 
 class Runner:
-    """One loaded model in one process. Made by `start`; it fails everyone who waits when the process ends.
+    """One loaded model in one process; it fails everyone who waits for a row when the process ends.
 
-    Everything runs on the event loop, so between two awaits nothing changes under anyone.
+    Everything runs on the event loop, so between two awaits nothing changes under anyone. `on_change` is called when
+    the model is loaded, when the last row has gone, when it holds other memory, when it failed, and when its process
+    has ended.
     """
 
-    def __init__(
-        self, name: str, process: asyncio.subprocess.Process, socket: zmq.asyncio.Socket, folder: Path
-    ):
+    def __init__(self, name: str, process: RunnerProcess, on_change: Callable[[], None]):
         self.name = name
         self.process = process
+        self.loading: Loading | None = None
         self.ready: Ready | None = None
         self.failure: ApiError | None = None
         self.stats: Stats | None = None
-        self._socket = socket
-        self._folder = folder
-        self._waiting: set[Inbox] = set()
+        self.ended = False  # the process is gone, and its memory back
+        self._on_change = on_change
         self._rows: dict[str, Inbox] = {}
         self._queued: set[str] = set()
         self._stopping: dict[str, _Stopping] = {}
-        self._retired = False
+        self._told_to_stop = False
         self.seconds_per_row = 1.0  # from being sent to its end, a running mean
         self._sent_at: dict[str, float] = {}
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._watch())]
 
-    @classmethod
-    async def start(cls, name: str, model: Path, kind: str) -> Self:
-        folder = Path(tempfile.mkdtemp(prefix="mlxm-"))  # short: a Unix socket's path has 103 bytes on macOS
-        socket = zmq.asyncio.Context.instance().socket(zmq.PAIR)
-        socket.set(zmq.SNDHWM, 0)
-        socket.set(zmq.RCVHWM, 0)
-        socket.set(zmq.LINGER, 0)
-        address = f"ipc://{folder}/s"
-        socket.bind(address)
-        options = ["--socket", address, "--model", str(model), "--kind", kind]
-        # The pipe at its stdin closes when this process ends, however it ends: the runner leaves then.
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "inference.runner", *options, cwd=PROJECT, stdin=asyncio.subprocess.PIPE
-        )
-        log.info("runner of %s started, process %d", name, process.pid)
-        return cls(name, process, socket, folder)
-
-    @property
-    def alive(self) -> bool:
-        return self.failure is None
-
     @property
     def queued(self) -> int:
-        """Rows that were sent and are not begun, and requests that wait for the model to be loaded."""
-        return len(self._queued) + len(self._waiting)
+        """Rows that were sent and are not begun."""
+        return len(self._queued)
 
     @property
     def busy(self) -> bool:
-        return bool(self._rows or self._waiting or self._stopping)
+        return bool(self._rows or self._stopping)
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """What mlx holds there; None before it is loaded."""
+        if self.stats is not None:
+            return self.stats.memory_bytes
+        return self.ready.memory_bytes if self.ready is not None else None
 
     def stuck_seconds(self) -> float:
         """How long the row that was told to go first has not been let go of."""
         first = min((stopping.since for stopping in self._stopping.values()), default=time.monotonic())
         return time.monotonic() - first
-
-    def wait(self, inbox: Inbox) -> None:
-        """Puts `Ready` into the inbox when the model is loaded, or fails it."""
-        if self.failure is not None:
-            inbox.fail(self.failure)
-        elif self.ready is not None:
-            inbox.put(self.ready)
-        else:
-            self._waiting.add(inbox)
-
-    def leave(self, inbox: Inbox) -> None:
-        """Stops waiting. The load goes on for others; a while after the last has left it is given up."""
-        if inbox in self._waiting:
-            self._waiting.discard(inbox)
-            if not self._waiting:
-                asyncio.get_running_loop().call_later(ABANDONED_LOAD_SECONDS, self._give_up)
 
     def add(self, row: Add | Embed, inbox: Inbox) -> None:
         """What the runner says of the row goes to the inbox, up to `Done` or `Refused`."""
@@ -141,31 +96,44 @@ class Runner:
         self._rows[row.id] = inbox
         self._sent_at[row.id] = time.monotonic()
         self._queued.add(row.id)
-        self._send(row)
+        self.process.send(row)
 
     def set_deadline(self, row_id: str, at: float) -> None:
         if row_id in self._rows:
-            self._send(SetDeadline(row_id, at))
+            self.process.send(SetDeadline(row_id, at))
+
+    def configure(self, prefill_chunk: int, prompt_cache_bytes: int) -> None:
+        """Holds from its next step on; while it loads, from its first one."""
+        self.process.send(Configure(prefill_chunk, prompt_cache_bytes))
 
     def drop(self, row_id: str, grace_seconds: float, on_stopped: OnStopped) -> None:
         """Has the row dropped. A runner that does not do so within the grace is stuck, and ended."""
-        self._forget(row_id)
-        if not self.alive:
+        if self.failure is not None:
+            self._forget(row_id)
             on_stopped(None)
             return
         self._stopping[row_id] = _Stopping(time.monotonic(), on_stopped)
-        self._send(Abort(row_id))
+        self._forget(row_id)
+        self.process.send(Abort(row_id))
         asyncio.get_running_loop().call_later(grace_seconds, self._end_if_stuck, row_id)
 
-    def retire(self) -> None:
-        """Ends the process when its last row has ended."""
-        self._retired = True
-        self._close_if_retired()
+    def stop(self) -> None:
+        """Ends the process: politely, and if that takes too long, not."""
+        if not self._told_to_stop:
+            self._told_to_stop = True
+            self.process.send(Stop())
+            asyncio.get_running_loop().call_later(STOP_SECONDS, self._kill_if_there)
+
+    def fail(self, error: ApiError) -> None:
+        """Ends the process at once; everyone who waits for a row gets this error."""
+        self.process.kill()
+        self._fail(error)
 
     async def close(self) -> None:
-        """Ends the process: politely, then not."""
+        """As `stop`, with an error for everyone who waits; the process has ended when this returns."""
+        self._told_to_stop = True
         self._fail(RunnerFailed("The server is stopping."))
-        self._send(Stop())
+        self.process.send(Stop())
         try:
             await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
         except TimeoutError:
@@ -173,37 +141,32 @@ class Runner:
             await self.process.wait()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _send(self, command: Command) -> None:
-        if not self._socket.closed:
-            # Returns a future that is done already: the queue has no bound, and the order is kept.
-            self._socket.send(_encoder.encode(command))
-
     async def _listen(self) -> None:
         try:
             while True:
-                for event in _decoder.decode(await self._socket.recv()):
+                for event in await self.process.receive():
                     self._hear(event)
         except (
             Exception
         ):  # without its ears the runner would look alive, and every request wait for its deadline
             log.exception("runner of %s, process %d, said what cannot be read", self.name, self.process.pid)
-            self._fail(RunnerFailed(f"Model {self.name} failed and was ended. Send the request again."))
-            self.process.kill()
+            self.fail(RunnerFailed(f"Model {self.name} failed and was ended. Send the request again."))
 
     def _hear(self, event: Event) -> None:
         match event:
             case Loading():
-                log.info("runner of %s loads %d MB", self.name, event.bytes_total // 1_000_000)
+                if self.loading is None:
+                    log.info("runner of %s loads %d MB", self.name, event.bytes_total // 1_000_000)
+                self.loading = event
             case Ready():
                 log.info("runner of %s is ready, %d MB", self.name, event.memory_bytes // 1_000_000)
                 self.ready = event
-                for inbox in self._waiting:
-                    inbox.put(event)
-                self._waiting.clear()
+                self._on_change()
             case LoadFailed():
                 self._fail(RunnerFailed(event.message, retry=False))
             case Stats():
                 self.stats = event
+                self._on_change()
             case _:
                 self._hear_of_row(event, event.id)
 
@@ -224,47 +187,41 @@ class Runner:
         self._queued.discard(row_id)
         if (sent_at := self._sent_at.pop(row_id, None)) is not None:
             self.seconds_per_row += 0.1 * (time.monotonic() - sent_at - self.seconds_per_row)
-        self._close_if_retired()
-
-    def _close_if_retired(self) -> None:
-        if self._retired and not self._rows and not self._waiting and self.alive:
-            self._send(Stop())
-
-    def _give_up(self) -> None:
-        if self.ready is None and not self._waiting and self.alive:
-            log.info("runner of %s: nobody waits for the load any more", self.name)
-            self._fail(RunnerFailed("The load was given up."))
-            self.process.kill()
+        if not self.busy:
+            self._on_change()
 
     def _end_if_stuck(self, row_id: str) -> None:
-        if row_id not in self._stopping or not self.alive:
+        if row_id not in self._stopping or self.failure is not None:
             return
         log.error("runner of %s, process %d, is stuck: it is ended", self.name, self.process.pid)
-        self._fail(RunnerFailed(f"Model {self.name} got stuck and was ended. Send the request again."))
-        self.process.kill()
+        self.fail(RunnerFailed(f"Model {self.name} got stuck and was ended. Send the request again."))
+
+    def _kill_if_there(self) -> None:
+        if not self.ended:
+            log.error("runner of %s, process %d, does not leave: it is ended", self.name, self.process.pid)
+            self.process.kill()
 
     async def _watch(self) -> None:
         status = await self.process.wait()
-        if self.alive and not self._retired:
+        self.ended = True
+        if self.failure is None and not self._told_to_stop:
             log.error("runner of %s, process %d, ended with status %d", self.name, self.process.pid, status)
+        self._tasks[0].cancel()
+        self.process.clear_away()
         self._fail(
             RunnerFailed(
                 f"The process of model {self.name} ended (exit status {status}). Send the request again."
             )
         )
-        self._tasks[0].cancel()
-        self._socket.close()
-        if self.process.stdin:
-            self.process.stdin.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._on_change()
 
     def _fail(self, error: ApiError) -> None:
         if self.failure is not None:
             return
         self.failure = error
-        for inbox in (*self._waiting, *self._rows.values()):
+        for inbox in self._rows.values():
             inbox.fail(error)
-        self._waiting.clear()
         for stopping in self._stopping.values():
             stopping.on_stopped(None)
         self._stopping.clear()
+        self._on_change()

@@ -67,17 +67,28 @@ class SetDeadline(msgspec.Struct, frozen=True, tag=True, array_like=True):
     deadline: float
 
 
+class Configure(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """What may change while the model is loaded: the most tokens of a prompt in one step, and what is kept of them."""
+
+    prefill_chunk: int
+    prompt_cache_bytes: int
+
+
 class Stop(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Leave at once; rows that are still there are not answered."""
 
 
-Command = Add | Embed | Abort | SetDeadline | Stop
+Command = Add | Embed | Abort | SetDeadline | Configure | Stop
 
 
 class Loading(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """The process is up and reads weights."""
+    """The process is up and reads weights: `bytes_done` of `bytes_total`, the size of their files.
+
+    Done is the share of the parameters that are in memory, in the form in which they are computed with.
+    """
 
     bytes_total: int
+    bytes_done: int = 0
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -151,8 +162,8 @@ class Refused(msgspec.Struct, frozen=True, tag=True, array_like=True):
 class Stats(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """What the process holds: when a row came or went, and once a second while it works.
 
-    `memory_bytes`: what mlx holds (weights, caches, buffers), `prompt_cache_bytes` of it for prompts that may come
-    again. `decoding`, `prefilling`, `queued`: rows.
+    `memory_bytes`: what mlx holds (weights, caches, buffers in use and kept for use), `prompt_cache_bytes` of it for
+    prompts that may come again. `decoding`, `prefilling`, `queued`: rows.
     """
 
     memory_bytes: int

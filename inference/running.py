@@ -31,9 +31,9 @@ def apply(endpoints: Iterable[str], stored_seconds: Mapping[str, float]) -> int:
         if call.endpoint.key in chosen and call.deadline.store(stored_seconds[call.endpoint.key])
     ]
     for call in moved:
-        if call.target.provider is None and (runner := pool.get(call.model)):
+        for runner in pool:
             for row_id in call.row_ids:
-                runner.set_deadline(row_id, call.deadline.at)
+                runner.set_deadline(row_id, call.deadline.at)  # which only its own runner heeds
         call.inbox.wake()
     return len(moved)
 

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Swagger
 
 from inference.api import local_models, routing
-from settings_app.api import errors, history, rules, serving, timeouts
+from settings_app.api import errors, history, pool, rules, serving, timeouts
 from settings_app.api.auth import AdminKey, StaffSession
 
 api = NinjaAPI(
@@ -24,6 +24,7 @@ api.add_router("/settings", timeouts.router)
 api.add_router("/settings", serving.router)
 api.add_router("/settings", routing.router)
 api.add_router("/settings", rules.router)
+api.add_router("/settings", pool.router)
 api.add_router("/settings", history.router)
 api.add_router("", local_models.router)
 

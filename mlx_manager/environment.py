@@ -30,6 +30,16 @@ def positive_seconds(name: str) -> float | None:
     return seconds
 
 
+def memory_bytes(name: str) -> int:
+    """The machine's memory; in a container with less than that, what `name` says."""
+    value = text(name)
+    if not value:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if not (value.isascii() and value.isdigit() and int(value) > 0):
+        raise ImproperlyConfigured(f"{name} must be a whole number of bytes above 0, not {value!r}.")
+    return int(value)
+
+
 def home() -> Path:
     """The folder of everything that outlives a restart: database, secret key, models.
 

@@ -16,6 +16,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 HOME = environment.home()
 MODELS_DIR = HOME / "models"
+MEMORY_BYTES = environment.memory_bytes("MLX_MANAGER_MEMORY_BYTES")
 TIMEOUT_FLOOR_SECONDS = environment.positive_seconds("MLX_MANAGER_TIMEOUT_FLOOR")
 
 SECRET_KEY = environment.secret_key(HOME)

@@ -12,8 +12,9 @@ from django.http import HttpRequest
 from settings_app import changes, rules, timeouts
 from settings_app.changes import admin_author
 from settings_app.endpoints import BY_KEY
+from settings_app.forms.pool import PoolForm
 from settings_app.forms.serving import ServingForm
-from settings_app.models import Access, ApiKey, Change, LocalModel, Rule, Serving, Timeout
+from settings_app.models import Access, ApiKey, Change, LocalModel, Pool, Rule, Serving, Timeout
 from settings_app.models.timeout import NOT_SECONDS
 
 
@@ -95,10 +96,16 @@ class ServingAdmin(FixedRowsAdmin):
     list_display = ["__str__", "keep_alive", "honour_client_timeout", "stuck_grace_seconds", "max_queued"]
 
 
+@admin.register(Pool)
+class PoolAdmin(FixedRowsAdmin):
+    form = PoolForm
+    list_display = ["__str__", "memory_limit_value", "memory_limit_mode", "max_models", "eviction_policy"]
+
+
 @admin.register(LocalModel)
 class LocalModelAdmin(SettingAdmin):
-    list_display = ["name", "path"]
-    fields = ["name", "kind", "path", "deadline_seconds"]
+    list_display = ["name", "path", "pinned", "preload", "idle_minutes"]
+    fields = ["name", "kind", "path", "deadline_seconds", "pinned", "preload", "idle_minutes"]
     search_fields = ["name"]
 
 

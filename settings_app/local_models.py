@@ -1,6 +1,7 @@
 """The models on this machine that clients can ask for by name."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,14 @@ def add(*, name: str, path: Path, author: Author, kind: str | None = None) -> Lo
         model.path = str(folder)
         model.kind = kind_of(folder) if kind is None else kind
         changes.save(model, author)
+    return model
+
+
+def change(model: LocalModel, values: Mapping[str, object], author: Author) -> LocalModel:
+    """Stores `values`, by field name: all of them, or none. Raises ValidationError."""
+    for name, value in values.items():
+        setattr(model, name, value)
+    changes.save(model, author)
     return model
 
 

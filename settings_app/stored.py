@@ -19,7 +19,7 @@ from asgiref.sync import sync_to_async
 from django.db import connection
 
 from settings_app import models, moves, sealing, timeouts
-from settings_app.snapshot import Fallback, Key, Model, Pool, Provider, Rule, Serving, Snapshot
+from settings_app.snapshot import EMPTY, Fallback, Key, Model, Pool, Provider, Rule, Serving, Snapshot
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -79,6 +79,11 @@ async def current() -> Snapshot:
         _held = replace(held, version=seen)  # what was committed is no setting
         return held.snapshot
     return await sync_to_async(load)(seen)
+
+
+def latest() -> Snapshot:
+    """The settings as they were read last, without a look at whether they are still so."""
+    return _held.snapshot if _held is not None else EMPTY
 
 
 def version() -> int:

@@ -1,10 +1,22 @@
-"""GET /api/models: the models of this machine, and what those that are loaded hold."""
+"""/api/models: the models of this machine, what those that are loaded hold; load, unload, pin."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
 from ninja import Field, Router, Schema, Status
 from ninja.errors import HttpError
+from pydantic import ConfigDict, StrictBool
 
+from inference import estimate
+from inference.errors import ApiError
+from inference.place_state import PlaceState
 from inference.pool import pool
+from settings_app import local_models
+from settings_app.api.auth import author
 from settings_app.models import LocalModel
 
 router = Router(tags=["Models"])
@@ -13,17 +25,49 @@ router = Router(tags=["Models"])
 class ModelOut(Schema):
     name: str
     kind: str
+    size_bytes: int = Field(description="Its weights on disk.")
     loaded: bool
+    state: str = Field(
+        description="waiting (for room), loading, ready, stopping, failed (its last load), or unloaded."
+    )
     memory_bytes: int | None = Field(description="What mlx holds for it: weights, caches, buffers.")
+    reserved_bytes: int = Field(description="What it takes of the memory limit now.")
     prompt_cache_bytes: int | None = Field(description="Of that, prompts that may come again.")
+    requests: int = Field(description="In flight, those that wait for the model too.")
     decoding: int = Field(description="Rows in the batch.")
     prefilling: int
     queued: int = Field(description="Rows that wait for a place, here or in the runner.")
+    pinned: bool
+    preload: bool
+    idle_minutes: float | None = Field(description="A time to live of its own; null: the pool's, 0: never.")
+    loaded_at: datetime | None
+    last_used: datetime | None
+    bytes_done: int | None = Field(description="While it loads: of its weights, how much is in memory.")
+    bytes_total: int | None
+    error: str = Field(description="Why its last load came to nothing; empty if it did not.")
+
+
+class Pin(Schema):
+    model_config = ConfigDict(extra="forbid")
+
+    pinned: StrictBool
 
 
 @router.get("/models", response=list[ModelOut], summary="The models of this machine")
 def index(request: HttpRequest) -> list[dict[str, object]]:
-    return [_described(model) for model in LocalModel.objects.all()]
+    states = {state.name: state for state in pool.states()}
+    return [_described(model, states.get(model.name)) for model in LocalModel.objects.all()]
+
+
+@router.post(
+    "/models/{path:name}/load", response={202: ModelOut}, summary="Load the model before anybody asks for it"
+)
+def load(request: HttpRequest, name: str) -> Status[dict[str, object]]:
+    """Answered as the load has begun, or waits for room: `GET /api/models` says how far it is. 503 if it cannot fit."""
+    model = get_object_or_404(LocalModel, name=name)
+    _or_refused(lambda: pool.load(name))
+    states = {state.name: state for state in pool.states()}
+    return Status(202, _described(model, states.get(name)))
 
 
 @router.post("/models/{path:name}/unload", response={204: None}, summary="End the model's process")
@@ -36,17 +80,31 @@ def unload(request: HttpRequest, name: str) -> Status[None]:
     return Status(204, None)
 
 
-def _described(model: LocalModel) -> dict[str, object]:
-    runner = pool.get(model.name)
-    stats = runner.stats if runner else None
-    ready = runner.ready if runner else None
+@router.post("/models/{path:name}/pin", response=ModelOut, summary="Pin the model, or unpin it")
+def pin(request: HttpRequest, name: str, body: Pin) -> dict[str, object]:
+    """A pinned model is never unloaded to make room, or for being idle."""
+    model = get_object_or_404(LocalModel, name=name)
+    local_models.change(model, {"pinned": body.pinned}, author(request))
+    states = {state.name: state for state in pool.states()}
+    return _described(model, states.get(name))
+
+
+def _or_refused(act: Callable[[], None]) -> None:
+    """What a request would be told, in the shape of this API."""
+    try:
+        act()
+    except ApiError as error:
+        raise HttpError(error.status, error.message) from None
+
+
+def _described(model: LocalModel, state: PlaceState | None) -> dict[str, Any]:
+    """What is stored of a model, and what the pool says of it."""
+    stored = {name: getattr(model, name) for name in ("name", "kind", "pinned", "preload", "idle_minutes")}
+    state = state or PlaceState(model.name, "unloaded")
+    live = {name: getattr(state, name) for name in ModelOut.model_fields if hasattr(state, name)}
     return {
-        "name": model.name,
-        "kind": model.kind,
-        "loaded": ready is not None,
-        "memory_bytes": stats.memory_bytes if stats else ready.memory_bytes if ready else None,
-        "prompt_cache_bytes": stats.prompt_cache_bytes if stats else None,
-        "decoding": stats.decoding if stats else 0,
-        "prefilling": stats.prefilling if stats else 0,
-        "queued": runner.queued if runner else 0,
+        **live,
+        **stored,
+        "size_bytes": estimate.size_bytes(Path(model.path)),
+        "loaded": state.state == "ready",
     }

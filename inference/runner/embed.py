@@ -12,6 +12,8 @@ import mlx.core as mx
 from inference.messages import Add, Embed, Event, Prefill, Ready, Refused, Stats, Vectors
 from inference.runner.embed_row import EmbedRow
 from inference.runner.encoder import Array, Encoder, unit
+from inference.runner.loading import held_bytes
+from inference.runner.options import Progress
 from inference.runner.pace import FIRST_TOKENS, PrefillPace
 from inference.runner.prompt import Unusable
 from inference.runner.row import Reason
@@ -37,8 +39,8 @@ class Input(NamedTuple):
 class EmbeddingModel:
     """Requests take turns: each step does a batch of the one whose turn it is, filled up with like inputs of others."""
 
-    def __init__(self, folder: Path) -> None:
-        self._encoder = Encoder(folder)
+    def __init__(self, folder: Path, progress: Progress) -> None:
+        self._encoder = Encoder(folder, progress)
         self._pace = PrefillPace(MAX_BATCH_TOKENS)
         self._rows: dict[str, EmbedRow] = {}
         self._turns: list[EmbedRow] = []
@@ -51,11 +53,11 @@ class EmbeddingModel:
         return bool(self._rows)
 
     def ready(self) -> Ready:
-        return Ready("embedding", self._encoder.context_tokens, mx.get_active_memory())
+        return Ready("embedding", self._encoder.context_tokens, held_bytes())
 
     def stats(self) -> Stats:
         return Stats(
-            memory_bytes=mx.get_active_memory() + mx.get_cache_memory(),
+            memory_bytes=held_bytes(),
             prompt_cache_bytes=0,
             decoding=0,
             prefilling=len(self._turns),
@@ -82,6 +84,9 @@ class EmbeddingModel:
     def set_deadline(self, id: str, deadline: float) -> None:
         if row := self._rows.get(id):
             row.deadline = deadline
+
+    def configure(self, prefill_chunk: int, prompt_cache_bytes: int) -> None:
+        """Nothing of it is of an encoder: it reads inputs whole and keeps none."""
 
     def drop(self, id: str, reason: Reason, since: float) -> list[Event]:
         """Take a row out, wherever it is. An unknown id is nothing.

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.runner import model_folder
-from inference.runner.loading import fitted
+from inference.runner.loading import fitted, read
 from inference.runner.model_folder import CannotLoad
+from inference.runner.options import Progress
 
 CACHED_BUFFERS_MAX_BYTES = 2**30  # mlx keeps a buffer for each shape it has seen, by default without end
 
@@ -40,13 +41,14 @@ class Dimensions:
 class Encoder:
     """`context_tokens` None: the folder does not say."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, progress: Progress) -> None:
         """Raises CannotLoad and whatever mlx_embeddings raises."""
         mx.set_cache_limit(CACHED_BUFFERS_MAX_BYTES)
         config = model_folder.read_config(folder)
         self._pooling = _pooling(folder)
-        model, self._tokenizer = mlx_embeddings.load(str(folder))
+        model, self._tokenizer = mlx_embeddings.load(str(folder), lazy=True)
         self._model = fitted(model)
+        read(self._model, progress)
         if self._pooling in ("cls", "mean") and hasattr(model.config, "classifier_pooling"):
             model.config.classifier_pooling = self._pooling  # ModernBERT pools by itself
         self._pad = self._tokenizer.pad_token_id or 0

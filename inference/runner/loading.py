@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.runner import model_folder
+from inference.runner.options import Progress
 
 
 def _put_openblas_first() -> bool:
@@ -27,8 +28,10 @@ OPENBLAS = _put_openblas_first()
 
 import mlx.core as mx  # noqa: E402
 import mlx_lm.utils  # noqa: E402
+from mlx.utils import tree_flatten  # noqa: E402
 
 DEQUANTIZED_MAX_BYTES = 4 * 2**30
+PIECE_BYTES = 64 * 2**20  # read between two reports
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,34 @@ class Loaded:
     context_tokens: int | None
 
 
-def load(folder: Path) -> Loaded:
+def load(folder: Path, progress: Progress) -> Loaded:
     """Raises whatever mlx_lm raises."""
-    model, tokenizer = mlx_lm.utils.load(str(folder))[:2]
-    return Loaded(fitted(model), tokenizer, model_folder.context_tokens(folder))
+    model, tokenizer = mlx_lm.utils.load(str(folder), lazy=True)[:2]
+    model = fitted(model)
+    read(model, progress)
+    return Loaded(model, tokenizer, model_folder.context_tokens(folder))
+
+
+def held_bytes() -> int:
+    """What mlx holds: arrays, and buffers that it keeps for the next ones."""
+    return mx.get_active_memory() + mx.get_cache_memory()
+
+
+def read(model: Any, progress: Progress) -> None:
+    """Reads the weights of a model that was loaded lazily, and converts them if need be, a piece at a time."""
+    arrays: list[Any] = [array for _, array in tree_flatten(model.parameters())]  # type: ignore[str-unpack]
+    total = sum(array.nbytes for array in arrays)
+    piece: list[Any] = []
+    done = waiting = 0
+    for array in arrays:
+        piece.append(array)
+        waiting += array.nbytes
+        if waiting >= PIECE_BYTES:
+            mx.eval(piece)
+            done, waiting, piece = done + waiting, 0, []
+            progress(done / total)
+    mx.eval(model.parameters())
+    mx.clear_cache()
 
 
 def fitted(model: Any) -> Any:
@@ -60,6 +87,4 @@ def _for_the_cpu(model: Any) -> Any:
     if OPENBLAS and parameters * 4 <= DEQUANTIZED_MAX_BYTES:
         model = mlx_lm.utils.dequantize_model(model)
     model.set_dtype(mx.float32)
-    mx.eval(model.parameters())
-    mx.clear_cache()
     return model

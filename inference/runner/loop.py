@@ -13,6 +13,7 @@ from inference.messages import (
     Abort,
     Add,
     Command,
+    Configure,
     Done,
     Embed,
     Event,
@@ -24,7 +25,7 @@ from inference.messages import (
     Stop,
 )
 from inference.runner import model_folder
-from inference.runner.options import Options
+from inference.runner.options import Options, Progress
 
 if TYPE_CHECKING:
     from inference.runner.row import Reason  # its file imports mlx
@@ -47,6 +48,9 @@ class Model(Protocol):
         """Take a request in, or answer it with Refused."""
 
     def set_deadline(self, id: str, deadline: float) -> None: ...
+
+    def configure(self, prefill_chunk: int, prompt_cache_bytes: int) -> None:
+        """From the next step on."""
 
     def drop(self, id: str, reason: "Reason", since: float) -> list[Event]:
         """Take a row out, wherever it is; `since`: when it was to be gone. An unknown id is nothing."""
@@ -104,8 +108,9 @@ class Channel:
 
 def serve(channel: Channel, folder: Path, options: Options) -> int:
     """Load the model and answer for it until told to stop. The process's exit code: 0 after Stop."""
-    channel.send([Loading(model_folder.weight_bytes(folder))])
-    model = _load(channel, folder, options)
+    total = model_folder.weight_bytes(folder)
+    channel.send([Loading(total)])
+    model = _load(channel, folder, options, lambda share: channel.send([Loading(total, int(total * share))]))
     if model is None:
         return 1
     try:
@@ -117,10 +122,10 @@ def serve(channel: Channel, folder: Path, options: Options) -> int:
     return 0
 
 
-def _load(channel: Channel, folder: Path, options: Options) -> Model | None:
+def _load(channel: Channel, folder: Path, options: Options, progress: Progress) -> Model | None:
     try:
         model_folder.check(folder)
-        model = _model(folder, options)
+        model = _model(folder, options, progress)
     except Exception as error:
         logger.exception("cannot load %s", folder)
         channel.send([LoadFailed(str(model_folder.cannot_load(folder, error)))])
@@ -129,7 +134,7 @@ def _load(channel: Channel, folder: Path, options: Options) -> Model | None:
     return model
 
 
-def _model(folder: Path, options: Options) -> Model:
+def _model(folder: Path, options: Options, progress: Progress) -> Model:
     # Imported here, not above: mlx_lm takes 2 s to import, and what is known before is said before. And loading
     # first of all: it puts OpenBLAS in front of mlx, which has to happen before anything imports that.
     from inference.runner.loading import load
@@ -137,10 +142,10 @@ def _model(folder: Path, options: Options) -> Model:
     if options.kind == "embedding":
         from inference.runner.embed import EmbeddingModel
 
-        return EmbeddingModel(folder)
+        return EmbeddingModel(folder, progress)
     from inference.runner.text import TextModel
 
-    return TextModel(load(folder), options)
+    return TextModel(load(folder, progress), options)
 
 
 def _run(channel: Channel, model: Model) -> None:
@@ -167,7 +172,9 @@ def _run(channel: Channel, model: Model) -> None:
         channel.send(stepped)
 
 
-def _apply(model: Model, command: Add | Embed | Abort | SetDeadline, *, since: float) -> list[Event]:
+def _apply(
+    model: Model, command: Add | Embed | Abort | SetDeadline | Configure, *, since: float
+) -> list[Event]:
     """`since`: when the socket was last looked at, so the earliest moment the command can have arrived."""
     match command:
         case Add() | Embed():
@@ -176,4 +183,6 @@ def _apply(model: Model, command: Add | Embed | Abort | SetDeadline, *, since: f
             return model.drop(command.id, "aborted", since)
         case SetDeadline():
             model.set_deadline(command.id, command.deadline)
+        case Configure():
+            model.configure(command.prefill_chunk, command.prompt_cache_bytes)
     return []

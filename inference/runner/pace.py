@@ -15,6 +15,11 @@ class PrefillPace:
         self._most_tokens = most_tokens
         self.chunk = min(most_tokens, FIRST_TOKENS)
 
+    def bound(self, most_tokens: int) -> None:
+        """Another bound. A higher one is reached as the machine shows that it is fast enough."""
+        self._most_tokens = most_tokens
+        self.chunk = min(most_tokens, self.chunk)
+
     def learn(self, tokens: int, seconds: float) -> None:
         """What a step took. One of few tokens is mostly overhead and says little."""
         if tokens < self.chunk // 2 or seconds <= 0:

@@ -36,6 +36,11 @@ class PromptCache:
     def nbytes(self) -> int:
         return sum(entry.nbytes for entry in self._entries)
 
+    def bound(self, most_bytes: int) -> None:
+        """Another bound; what is too much is forgotten at once."""
+        self.most_bytes = most_bytes
+        self._shrink()
+
     def fetch(self, prompt: Sequence[int]) -> tuple[LayerCaches | None, int]:
         """Caches for a row of its own, and how many of the prompt's tokens they hold.
 
@@ -66,6 +71,9 @@ class PromptCache:
         # Extracted rows are not computed yet, and hold the whole batch's buffers until they are.
         mx.eval([cache.state for cache in caches])
         self._entries.append(_Entry(key, caches, nbytes))
+        self._shrink()
+
+    def _shrink(self) -> None:
         while self.nbytes > self.most_bytes or len(self._entries) > MOST_ENTRIES:
             del self._entries[0]
 

@@ -9,7 +9,7 @@ from mlx_lm.generate import BatchGenerator
 from mlx_lm.models.cache import can_trim_prompt_cache, make_prompt_cache
 
 from inference.messages import Add, Embed, Event, Ready, Refused, Sampling, Stats, Tokens
-from inference.runner.loading import Loaded
+from inference.runner.loading import Loaded, held_bytes
 from inference.runner.options import Options
 from inference.runner.pace import PrefillPace
 from inference.runner.prompt import Unusable, cannot_prepare, prompt_text, prompt_tokens, room_for
@@ -56,12 +56,12 @@ class TextModel:
         return bool(self._rows)
 
     def ready(self) -> Ready:
-        return Ready("text", self._context_tokens, mx.get_active_memory())
+        return Ready("text", self._context_tokens, held_bytes())
 
     def stats(self) -> Stats:
         prefilling = self._prefilling()
         return Stats(
-            memory_bytes=mx.get_active_memory(),
+            memory_bytes=held_bytes(),
             prompt_cache_bytes=self._prompt_cache.nbytes,
             decoding=len(self._in_generator) - prefilling,
             prefilling=prefilling,
@@ -90,6 +90,11 @@ class TextModel:
     def set_deadline(self, id: str, deadline: float) -> None:
         if row := self._rows.get(id):
             row.deadline = deadline
+
+    def configure(self, prefill_chunk: int, prompt_cache_bytes: int) -> None:
+        self._pace.bound(prefill_chunk)
+        self._prompt_cache.bound(prompt_cache_bytes)
+        mx.clear_cache()
 
     def drop(self, id: str, reason: Reason, since: float) -> list[Event]:
         """Take a row out, wherever it is, with the text it still held. An unknown id is nothing.
@@ -205,6 +210,7 @@ class TextModel:
         self._generator.insert([[0, 0]], [1], caches=[None], all_tokens=[[]], samplers=[sampler])
         while not self._generator.next()[1]:
             pass
+        mx.clear_cache()
 
     def _prefilling(self) -> int:
         return sum(not row.decoding for row in self._in_generator.values())

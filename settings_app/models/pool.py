@@ -1,6 +1,28 @@
+from collections.abc import Collection
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+
+PERCENT = (10, 95)
+GB = 2**30
+
+
+def gb_bounds() -> tuple[float, float]:
+    """The least and the most of a limit in GB: 1 (less on a machine that has not so much), and all there is."""
+    machine: float = settings.MEMORY_BYTES / GB
+    return (1.0 if machine >= 1 else machine / 10), machine
+
+
+def limit_words() -> str:
+    """What every door says to a limit out of bounds."""
+    low, high = gb_bounds()
+    return (
+        f"Enter {PERCENT[0]} to {PERCENT[1]} percent, or {low:.3g} to {int(high * 1000) / 1000:g} GB, "
+        "which is this machine's memory."
+    )
 
 
 class Pool(models.Model):
@@ -63,3 +85,11 @@ class Pool(models.Model):
 
     def __str__(self) -> str:
         return "Model pool"
+
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        super().clean_fields(exclude)
+        if "memory_limit_value" in (exclude or ()):
+            return
+        low, high = PERCENT if self.memory_limit_mode == self.MemoryLimitMode.PERCENT else gb_bounds()
+        if not low <= self.memory_limit_value <= high:  # NaN too
+            raise ValidationError({"memory_limit_value": limit_words()})

@@ -20,7 +20,9 @@ from inference.front import serve
 from inference.inbox import Inbox, Item
 from inference.local import Runner
 from inference.messages import Add, Done, Event, Ready, Sampling, TextPrompt
+from inference.place import Place
 from inference.pool import pool
+from inference.process import RunnerProcess
 from inference.request_log import request_log
 from inference.routing import Decision, Target
 from settings_app import stored
@@ -108,9 +110,9 @@ def test_a_runner_that_cannot_be_understood_is_ended(tmp_path: Path) -> None:
 async def _hear_nonsense(folder: Path) -> tuple[bool, str | None]:
     context, ours, theirs = _sockets()
     process = _Process()
-    runner = Runner("tiny", process, ours, folder)  # type: ignore[arg-type]
+    runner = Runner("tiny", RunnerProcess(process, ours, folder), lambda: None)  # type: ignore[arg-type]
     inbox = Inbox()
-    runner.wait(inbox)
+    runner.add(Add("row", 0.0, TextPrompt("hello"), Sampling()), inbox)
     await theirs.send(b"\xc1 no frame")
     with pytest.raises(RunnerFailed) as failed:
         await asyncio.wait_for(inbox.take(), 5)
@@ -133,12 +135,18 @@ async def _leave_at_the_end(monkeypatch: pytest.MonkeyPatch, folder: Path) -> tu
     """Whether the runner was killed, and whether it still counts as busy, after the grace."""
     context, ours, theirs = _sockets()
     process = _Process()
-    runner = Runner("tiny", process, ours, folder)  # type: ignore[arg-type]
+    place = Place(MODEL, 0, lambda place: None)
+    place.runner = runner = Runner(
+        "tiny",
+        RunnerProcess(process, ours, folder),  # type: ignore[arg-type]
+        place.look,
+    )
 
-    async def only(model: Model) -> Runner:
-        return runner
+    def only(model: Model, inbox: Inbox) -> Place:
+        place.join(inbox)
+        return place
 
-    monkeypatch.setattr(pool, "runner", only)
+    monkeypatch.setattr(pool, "join", only)
     deadline = Deadline(time.monotonic(), 60, Wish(None))
     inbox = _Inbox()
     call = Call(

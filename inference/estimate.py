@@ -1,0 +1,118 @@
+"""How much memory a model will take, told from its files before it is loaded."""
+
+import importlib.metadata
+import json
+import math
+import struct
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+WORKING_SHARE = (
+    0.1  # for caches and buffers of the first requests; what is really held replaces the estimate at Ready
+)
+LARGEST_HEADER_BYTES = 100_000_000  # as safetensors itself has it
+FLOATS = ("F64", "F32", "F16", "BF16")
+DEQUANTIZED_MAX_BYTES = 4 * 2**30  # as inference/runner/loading.py, which may import mlx
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a folder's weights are made of. `packed_bytes`: quantised numbers, of which there are `packed_count`."""
+
+    file_bytes: int
+    float_count: int
+    packed_bytes: int
+    packed_count: int
+    other_bytes: int
+
+
+def size_bytes(folder: Path) -> int:
+    """The weights on disk; 0 for a folder without any."""
+    return sum(file.stat().st_size for file in _files(folder))
+
+
+def needed_bytes(folder: Path, *, on_cpu: bool | None = None) -> int:
+    """What the model will hold once it is loaded, with some for its work.
+
+    The weights as they are on disk; on a CPU, in the float32 in which it computes. A file that cannot be read counts as
+    it is: its runner will say what is wrong with it.
+    """
+    on_cpu = computes_on_cpu() if on_cpu is None else on_cpu
+    try:
+        resident = _on_cpu(_weights(folder)) if on_cpu else size_bytes(folder)
+    except (OSError, ValueError, KeyError, TypeError, struct.error):
+        resident = _size_or_nothing(folder)
+    return math.ceil(resident * (1 + WORKING_SHARE))
+
+
+@cache
+def computes_on_cpu() -> bool:
+    """Whether runners here have neither Metal nor CUDA."""
+    if sys.platform == "darwin":
+        return False
+    return not any(
+        (distribution.metadata["Name"] or "").lower().startswith("mlx-cuda")
+        for distribution in importlib.metadata.distributions()
+    )
+
+
+def _on_cpu(weights: Weights) -> int:
+    """As inference/runner/loading.py puts them: floats become float32, and quantised numbers too in a small model."""
+    floats = weights.float_count * 4
+    whole = floats + weights.packed_count * 4
+    packed = whole if whole <= DEQUANTIZED_MAX_BYTES else floats + weights.packed_bytes
+    return packed + weights.other_bytes
+
+
+def _weights(folder: Path) -> Weights:
+    bits = _bits(folder)
+    floats = packed_bytes = packed_count = other = 0
+    for file in _files(folder):
+        for name, tensor in _header(file).items():
+            count = math.prod(tensor["shape"])
+            nbytes = tensor["data_offsets"][1] - tensor["data_offsets"][0]
+            if tensor["dtype"] == "U32" and bits:
+                packed_bytes += nbytes
+                packed_count += count * 32 // bits.get(name.removesuffix(".weight"), bits[""])
+            elif tensor["dtype"] in FLOATS:
+                floats += count
+            else:
+                other += nbytes
+    return Weights(size_bytes(folder), floats, packed_bytes, packed_count, other)
+
+
+def _bits(folder: Path) -> dict[str, int]:
+    """Bits of a quantised number by the layer's name, "" for the others; empty if nothing is quantised."""
+    config = json.loads((folder / "config.json").read_text())
+    found = config.get("quantization") or {}
+    if "bits" not in found:
+        return {}
+    layers = {
+        name: layer["bits"] for name, layer in found.items() if isinstance(layer, dict) and "bits" in layer
+    }
+    return {**layers, "": found["bits"]}
+
+
+def _header(file: Path) -> dict[str, Any]:
+    """The tensors of a safetensors file by name: dtype, shape, data_offsets."""
+    with file.open("rb") as opened:
+        (length,) = struct.unpack("<Q", opened.read(8))
+        if length > LARGEST_HEADER_BYTES:
+            raise ValueError(f"{file} has no header")
+        header: dict[str, Any] = json.loads(opened.read(length))
+    header.pop("__metadata__", None)
+    return header
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.safetensors"))
+
+
+def _size_or_nothing(folder: Path) -> int:
+    try:
+        return size_bytes(folder)
+    except OSError:
+        return 0

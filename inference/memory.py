@@ -1,0 +1,41 @@
+"""Memory in words: sizes, and what is lacking where a model does not fit."""
+
+from collections.abc import Sequence
+
+from inference.errors import InsufficientMemory
+from inference.eviction import Holder, Limits, could_have
+
+MB, GB = 2**20, 2**30
+
+
+def size_text(size_bytes: float) -> str:
+    """As people say it: 512 MB, 1.5 GB, 20 GB. A GB has 2^30 bytes, as in the memory limit."""
+    if size_bytes < 10 * MB:
+        return f"{size_bytes / MB:.1f} MB"
+    if size_bytes < GB:
+        return f"{size_bytes / MB:.0f} MB"
+    return f"{size_bytes / GB:.1f} GB"
+
+
+def no_room(name: str, need_bytes: int, holders: Sequence[Holder], limits: Limits) -> InsufficientMemory:
+    """Need, have, and what holds the rest."""
+    have = could_have(holders, limits)
+    pinned = [holder for holder in holders if holder.pinned and not holder.leaving]
+    if need_bytes > have:
+        said = (
+            f"{name} needs about {size_text(need_bytes)} of memory. All models together may hold "
+            f"{size_text(limits.bytes)}, of which {size_text(have)} can be made free for it."
+        )
+    else:
+        said = f"There is no place for {name}: {limits.models} models may be loaded at once, and so many are pinned."
+    if pinned:
+        listed = ", ".join(f"{holder.name} ({size_text(holder.bytes)})" for holder in pinned)
+        said += f" Pinned, and so never unloaded for another: {listed}."
+    held = [
+        {"model": holder.name, "memory_bytes": holder.bytes, "pinned": holder.pinned, "busy": holder.busy}
+        for holder in holders
+    ]
+    extra = {"need_bytes": need_bytes, "have_bytes": have, "limit_bytes": limits.bytes, "holders": held}
+    return InsufficientMemory(
+        f"{said} Unpin a model or raise the limit in Settings, Model Pool.", extra=extra
+    )
