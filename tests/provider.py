@@ -1,10 +1,13 @@
-"""A cloud provider of the test's own: a real HTTP server that speaks OpenAI's protocol, and fails as it is told to."""
+"""A cloud provider of the test's own: a real HTTP server that speaks a protocol, and fails as it is told to."""
 
 import json
+import select
+import socket
+import ssl
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -13,78 +16,280 @@ KEY = "sk-planted-0123456789abcdef"
 WORDS = ("Hello", " from", " afar")
 
 
+class OpenAI:
+    """What is said in OpenAI's protocol. Embeddings are asked of it too."""
+
+    def whole(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if "input" in asked:
+            vector = {"object": "embedding", "index": 0, "embedding": [0.5, 0.25]}
+            usage = {"prompt_tokens": 2, "total_tokens": 2}
+            return {"object": "list", "data": [vector], "model": asked["model"], "usage": usage}
+        text = "".join(WORDS)
+        said = {"text": text} if "prompt" in asked else {"message": {"role": "assistant", "content": text}}
+        choice = {"index": 0, **said, "finish_reason": "stop"}
+        usage = {"prompt_tokens": 7, "completion_tokens": len(WORDS), "total_tokens": 7 + len(WORDS)}
+        whole = {"id": "afar", "object": "chat.completion", "created": 1, "model": asked["model"]}
+        return {**whole, "choices": [choice], "usage": usage}
+
+    def beginning(self, asked: dict[str, Any]) -> list[Any]:
+        return [self.piece({"role": "assistant", "content": ""})]
+
+    def word(self, text: str) -> Any:
+        return self.piece({"content": text})
+
+    def ending(self, asked: dict[str, Any]) -> list[Any]:
+        usage = {"prompt_tokens": 7, "completion_tokens": 30, "total_tokens": 37}
+        with_usage = bool((asked.get("stream_options") or {}).get("include_usage"))
+        last = [{**self.piece({}), "choices": [], "usage": usage}] if with_usage else []
+        return [self.piece({}, "stop"), *last, "[DONE]"]
+
+    def error(self, status: int) -> Any:
+        return {"error": {"message": "no", "type": "server_error"}}
+
+    def piece(self, delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+        return {
+            "id": "afar",
+            "object": "chat.completion.chunk",
+            "created": 1,
+            "model": "m",
+            "choices": [choice],
+        }
+
+
+class Anthropic:
+    """What is said in Anthropic's."""
+
+    def whole(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return {
+            **self._message(asked),
+            "content": [{"type": "text", "text": "".join(WORDS)}],
+            "stop_reason": "end_turn",
+            "usage": {"input_tokens": 7, "output_tokens": len(WORDS)},
+        }
+
+    def beginning(self, asked: dict[str, Any]) -> list[Any]:
+        usage = {"input_tokens": 7, "cache_read_input_tokens": 2, "output_tokens": 1}
+        message = {**self._message(asked), "content": [], "stop_reason": None, "usage": usage}
+        block = {"type": "text", "text": ""}
+        return [
+            {"type": "message_start", "message": message},
+            {"type": "content_block_start", "index": 0, "content_block": block},
+            {"type": "ping"},
+        ]
+
+    def word(self, text: str) -> Any:
+        delta = {"type": "text_delta", "text": text}
+        return {"type": "content_block_delta", "index": 0, "delta": delta}
+
+    def ending(self, asked: dict[str, Any]) -> list[Any]:
+        delta = {"stop_reason": "end_turn", "stop_sequence": None}
+        return [
+            {"type": "content_block_stop", "index": 0},
+            {"type": "message_delta", "delta": delta, "usage": {"output_tokens": 30}},
+            {"type": "message_stop"},
+        ]
+
+    def error(self, status: int) -> Any:
+        return {"type": "error", "error": {"type": "api_error", "message": "no"}}
+
+    def _message(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return {"id": "msg_afar", "type": "message", "role": "assistant", "model": asked.get("model", "")}
+
+
+PROTOCOLS = {"openai": OpenAI(), "anthropic": Anthropic()}
+
+
 @dataclass
 class Provider:
-    """`silence`: seconds before its first byte. `asked`: the bodies that it was sent."""
+    """What it does, and what was done to it.
 
+    `silence`: seconds before its first byte. After its words a stream goes on for ever (`endless`), or says no more
+    (`stall`), or breaks (`cut`). `events`: said in a stream instead of its own; `body`: sent, byte for byte, instead of
+    any answer. `length_told`: it closes the connection where its answer ends otherwise.
+
+    `asked`: the bodies that it was sent; `got`: paths that were read. `left`: a client was gone before the end.
+    """
+
+    protocol: str = "openai"
     url: str = ""
     status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
     silence: float = 0.0
-    cut: bool = False  # in the middle of a stream
-    asked: list[dict[str, Any]] = field(default_factory=list)
-    left: threading.Event = field(default_factory=threading.Event)  # the client was gone before the end
     endless: bool = False
+    stall: bool = False
+    cut: bool = False
+    length_told: bool = True
+    events: list[Any] | None = None
+    body: Iterable[bytes] | None = None
+    no_models: bool = False
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    got: list[str] = field(default_factory=list)
+    connections: int = 0
+    left: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def spoken(self) -> OpenAI | Anthropic:
+        return PROTOCOLS[self.protocol]
 
 
 @contextmanager
-def provider() -> Iterator[Provider]:
-    told = Provider()
+def provider(protocol: str = "openai", tls: ssl.SSLContext | None = None) -> Iterator[Provider]:
+    told = Provider(protocol)
 
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *args: Any) -> None:
-            pass
+    class Handler(_Handler):
+        provider = told
 
-        def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            told.asked.append({**asked, "path": self.path, "authorization": self.headers["authorization"]})
-            time.sleep(told.silence)
-            try:
-                _answer(self, told, asked)
-            except OSError:
-                told.left.set()
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    told.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    thread = threading.Thread(target=server.serve_forever)
+    server = _Server(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    told.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}/v1"
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
         yield told
     finally:
         server.shutdown()
         thread.join()
-        server.server_close()
+        server.end()
 
 
-def _answer(handler: BaseHTTPRequestHandler, told: Provider, asked: dict[str, Any]) -> None:
-    handler.send_response(told.status)
-    handler.send_header("connection", "close")
-    streamed = bool(asked.get("stream")) and told.status == 200
-    handler.send_header("content-type", "text/event-stream" if streamed else "application/json")
-    handler.end_headers()
-    if told.status != 200:
-        handler.wfile.write(json.dumps({"error": {"message": "no", "type": "server_error"}}).encode())
-    elif streamed:
-        _stream(handler, told, asked["model"])
-    else:
-        message = {"role": "assistant", "content": "".join(WORDS)}
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        usage = {"prompt_tokens": 7, "completion_tokens": len(WORDS), "total_tokens": 7 + len(WORDS)}
-        whole = {"id": "afar", "object": "chat.completion", "created": 1, "model": asked["model"]}
-        handler.wfile.write(json.dumps({**whole, "choices": [choice], "usage": usage}).encode())
+class _Server(ThreadingHTTPServer):
+    """Whose threads end with it, those of connections that were kept open too."""
+
+    daemon_threads = False
+
+    def __init__(self, *arguments: Any) -> None:
+        self.open: set[socket.socket] = set()
+        super().__init__(*arguments)
+
+    def end(self) -> None:
+        for connection in list(self.open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self.server_close()
+
+    def handle_error(self, *arguments: Any) -> None:
+        """A client that is gone is no news."""
 
 
-def _stream(handler: BaseHTTPRequestHandler, told: Provider, model: str) -> None:
-    def say(delta: dict[str, str], finish_reason: str | None = None) -> None:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
-        chunk = {"id": "afar", "object": "chat.completion.chunk", "created": 1, "model": model}
-        handler.wfile.write(f"data: {json.dumps({**chunk, 'choices': [choice]})}\n\n".encode())
-        handler.wfile.flush()
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    provider: Provider
+    server: _Server
+    chunked = False
 
-    for word in WORDS:
-        say({"content": word})
-    while told.endless:
-        say({"content": "."})
-        time.sleep(0.01)
-    if not told.cut:
-        say({}, "stop")
-        handler.wfile.write(b"data: [DONE]\n\n")
+    def setup(self) -> None:
+        super().setup()
+        self.provider.connections += 1
+        self.server.open.add(self.connection)
+
+    def finish(self) -> None:
+        self.server.open.discard(self.connection)
+        with suppress(OSError):
+            super().finish()
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        told = self.provider
+        told.got.append(self.path)
+        if told.no_models:
+            self._whole(404, {"error": {"message": "no such path"}})
+        elif told.status != 200 or told.body is not None:
+            self._answer({})
+        else:
+            self._whole(200, {"object": "list", "data": [{"id": "large"}, {"id": "small"}]})
+
+    def do_POST(self) -> None:
+        told = self.provider
+        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        sent = {
+            name: self.headers[name] for name in ("authorization", "x-api-key", "anthropic-version", "cookie")
+        }
+        told.asked.append(
+            {**asked, "path": self.path, **{name: value for name, value in sent.items() if value}}
+        )
+        try:
+            self._answer(asked)
+        except OSError:
+            told.left.set()
+            self.close_connection = True
+
+    def _answer(self, asked: dict[str, Any]) -> None:
+        told = self.provider
+        self._wait(told.silence)
+        if told.body is not None:
+            self._head(told.status, "application/json", chunked=told.length_told)
+            for piece in told.body:
+                self._send(piece)
+            self._end()
+        elif told.status != 200:
+            self._whole(told.status, told.spoken.error(told.status))
+        elif not asked.get("messages") and not asked.get("prompt") and not asked.get("input"):
+            self._whole(400, {"error": {"message": "messages is required", "type": "invalid_request_error"}})
+        elif asked.get("stream"):
+            self._stream(asked)
+        else:
+            self._whole(200, told.spoken.whole(asked))
+
+    def _stream(self, asked: dict[str, Any]) -> None:
+        told = self.provider
+        self._head(200, "text/event-stream; charset=utf-8", chunked=told.length_told)
+        spoken = told.spoken
+        begun = [*spoken.beginning(asked), *(spoken.word(word) for word in WORDS)]
+        for event in begun if told.events is None else told.events:
+            self._say(event)
+        while told.endless:
+            self._say(spoken.word("."))
+            time.sleep(0.01)
+        if told.stall:
+            self._wait(60)
+        if told.cut:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        for event in spoken.ending(asked) if told.events is None else ():
+            self._say(event)
+        self._end()
+
+    def _say(self, event: Any) -> None:
+        if isinstance(event, bytes):
+            return self._send(event)
+        if isinstance(event, str):
+            return self._send(f"data: {event}\n\n".encode())
+        name = f"event: {event['type']}\n" if "type" in event else ""
+        return self._send(f"{name}data: {json.dumps(event)}\n\n".encode())
+
+    def _whole(self, status: int, said: Any) -> None:
+        content = json.dumps(said).encode()
+        self._head(status, "application/json", chunked=False, length=len(content))
+        self.wfile.write(content)
+
+    def _head(self, status: int, kind: str, *, chunked: bool, length: int | None = None) -> None:
+        self.chunked = chunked
+        self.send_response(status)
+        headers = {"content-type": kind, "set-cookie": "who=me; Path=/"}
+        if length is not None:
+            headers["content-length"] = str(length)
+        elif chunked:
+            headers["transfer-encoding"] = "chunked"
+        else:
+            headers["connection"] = "close"
+        for name, value in {**headers, **self.provider.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def _send(self, piece: bytes) -> None:
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self.chunked else piece)
+        self.wfile.flush()
+
+    def _end(self) -> None:
+        if self.chunked:
+            self.wfile.write(b"0\r\n\r\n")
+
+    def _wait(self, seconds: float) -> None:
+        """Raises OSError when the client leaves, which is when it is readable."""
+        if seconds and select.select([self.connection], [], [], seconds)[0]:
+            raise ConnectionResetError

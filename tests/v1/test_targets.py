@@ -5,27 +5,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cryptography.fernet import Fernet
 
-from tests.provider import KEY, WORDS, Provider, provider
+from tests.provider import KEY, WORDS, Provider
 from tests.server import Server
 from tests.v1.asking import CHAT, LONG, SHORT, ask
+from tests.v1.routed import planted, rule
 
 
 @pytest.fixture
 def afar(server: Server) -> Iterator[Provider]:
-    """A provider that the server knows under number 7, as long as the test runs."""
-    with provider() as told:
-        sealed = Fernet(_sealing_key(server)).encrypt(KEY.encode()).decode()
-        server.rows(
-            "INSERT INTO settings_app_provider (id, name, protocol, base_url, sealed_key, key_last4, allow_private,"
-            " enabled, test_said) VALUES (7, 'Afar', 'openai', ?, ?, 'cdef', 1, 1, '')",
-            told.url,
-            sealed,
-        )
+    with planted(server) as told:
         yield told
-    server.rows("DELETE FROM settings_app_rule")
-    server.rows("DELETE FROM settings_app_provider")
 
 
 @pytest.mark.parametrize(
@@ -39,8 +29,8 @@ def afar(server: Server) -> Iterator[Provider]:
 )
 def test_a_rule_holds_from_the_next_request_on(server: Server, kind: str, pattern: str, other: str) -> None:
     with server.api() as api:
-        rule = {"kind": kind, "pattern": pattern, "target_model": "tiny"}
-        made = api.post("/api/settings/rules", json=rule).raise_for_status().json()
+        wanted = {"kind": kind, "pattern": pattern, "target_model": "tiny"}
+        made = api.post("/api/settings/rules", json=wanted).raise_for_status().json()
         try:
             answer = ask(server, **{**SHORT, "model": "gpt-9"})
             assert (answer.status_code, answer.json()["model"]) == (200, "tiny")
@@ -69,7 +59,7 @@ def test_the_first_rule_wins_and_the_order_is_a_setting(server: Server) -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_rule_sends_a_name_to_a_provider(server: Server, afar: Provider, stream: bool) -> None:
-    _rule(server, "gpt-9", target_model="large")
+    rule(server, "gpt-9", target_model="large")
     client = server.openai()
     asked: Any = {"model": "gpt-9", "messages": [{"role": "user", "content": "hi"}], "timeout": 30}
     if stream:
@@ -107,7 +97,7 @@ def test_a_fallback_serves_its_causes_in_the_time_that_is_left(
 ) -> None:
     afar.status, afar.silence = status, silence
     fallback = {"provider": None, "target_model": "tiny", "causes": [cause], "after_seconds": after}
-    _rule(server, "gpt-9", fallbacks=[fallback])
+    rule(server, "gpt-9", fallbacks=[fallback])
     answer = ask(server, **{**SHORT, "model": "gpt-9", "timeout": 2})
     assert (answer.status_code, answer.headers["x-mlx-backend"]) == (200, "local")
     assert answer.headers["x-mlx-deadline-seconds"] == "2"
@@ -119,7 +109,7 @@ def test_a_fallback_serves_its_causes_in_the_time_that_is_left(
 def test_another_cause_is_no_reason_to_fall_back(server: Server, afar: Provider) -> None:
     afar.status = 500
     fallback = {"provider": None, "target_model": "tiny", "causes": ["overload", "timeout"]}
-    _rule(server, "gpt-9", fallbacks=[fallback])
+    rule(server, "gpt-9", fallbacks=[fallback])
     answer = ask(server, **{**SHORT, "model": "gpt-9"})
     assert (answer.status_code, answer.json()["error"]["provider"]) == (500, "Afar")
 
@@ -127,7 +117,7 @@ def test_another_cause_is_no_reason_to_fall_back(server: Server, afar: Provider)
 def test_a_stream_that_breaks_off_afar_is_no_success(server: Server, afar: Provider) -> None:
     afar.cut = True
     fallback = {"provider": None, "target_model": "tiny", "causes": ["error", "overload", "timeout"]}
-    _rule(server, "gpt-9", fallbacks=[fallback])
+    rule(server, "gpt-9", fallbacks=[fallback])
     answer = ask(server, **{**SHORT, "model": "gpt-9", "stream": True})
     *_, error, done = [line for line in answer.text.splitlines() if line]
     assert '"provider_failed"' in error
@@ -139,7 +129,7 @@ def test_a_stream_that_breaks_off_afar_is_no_success(server: Server, afar: Provi
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_deadline_cuts_a_provider_too(server: Server, afar: Provider, stream: bool) -> None:
     afar.endless, afar.silence = stream, 0.0 if stream else 3.0
-    _rule(server, "gpt-9")
+    rule(server, "gpt-9")
     answer = ask(server, **{**LONG, "model": "gpt-9", "timeout": 0.5, "stream": stream})
     assert '"deadline_exceeded"' in answer.text
     assert '"phase":"cloud"' in answer.text
@@ -152,7 +142,7 @@ def test_the_deadline_cuts_a_provider_too(server: Server, afar: Provider, stream
 
 def test_who_leaves_ends_it_at_the_provider(server: Server, afar: Provider) -> None:
     afar.endless = True
-    _rule(server, "gpt-9")
+    rule(server, "gpt-9")
     with (
         server.http() as http,
         http.stream("POST", CHAT, json={**LONG, "model": "gpt-9", "stream": True}) as answer,
@@ -170,38 +160,10 @@ def test_a_provider_that_cannot_be_used_is_never_replaced_by_a_local_model(
     server: Server, afar: Provider, column: str, value: object, said: str
 ) -> None:
     server.rows(f"UPDATE settings_app_provider SET {column} = ?", value)
-    _rule(server, "tiny")  # a cloud rule for the very name of a local model
+    rule(server, "tiny")  # a cloud rule for the very name of a local model
     answer = ask(server, **SHORT)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (503, "provider_unavailable")
     assert said in error["message"]
     assert answer.headers["x-should-retry"] == "false"
     assert afar.asked == []
-
-
-def _sealing_key(server: Server) -> str:
-    path = server.home / "sealing_keys"
-    if not path.exists():
-        path.touch(0o600)
-        path.write_bytes(Fernet.generate_key())
-    return path.read_text().split()[0]
-
-
-def _rule(
-    server: Server,
-    pattern: str,
-    *,
-    kind: str = "exact",
-    provider: int | None = 7,
-    target_model: str = "",
-    fallbacks: list[dict[str, Any]] | None = None,
-) -> None:
-    server.rows(
-        "INSERT INTO settings_app_rule (position, pattern, kind, provider_id, target_model, fallbacks, local_only,"
-        " enabled) VALUES (1, ?, ?, ?, ?, ?, 0, 1)",
-        pattern,
-        kind,
-        provider,
-        target_model,
-        json.dumps(fallbacks or []),
-    )
