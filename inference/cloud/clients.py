@@ -20,7 +20,7 @@ from settings_app.snapshot import Provider
 log = logging.getLogger(__name__)
 
 KEPT_SECONDS = 30.0  # a connection that is not in use, for the next request
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 1.0  # from a change to the end of connections that were made before it
 
 
 @dataclass(eq=False)

@@ -1,5 +1,6 @@
 """One request to a provider, up to the head of its answer; and what went wrong, in words that follow its name."""
 
+import os
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -85,7 +86,7 @@ def _reason(error: BaseException) -> str:
             return f"its TLS certificate does not hold ({under.verify_message})"
         if isinstance(under, ssl.SSLError):
             return f"TLS failed ({under.reason or 'the other side does not speak it'})"
-        if isinstance(under, OSError) and under.strerror:
-            return under.strerror.lower()
+        if isinstance(under, OSError) and under.errno:
+            return os.strerror(under.errno).lower()
         under = under.__cause__ or under.__context__
     return "the connection was refused or broke off"
