@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Swagger
 
 from inference.api import local_models, routing
-from settings_app.api import errors, history, pool, rules, serving, timeouts
+from settings_app.api import errors, history, pool, providers, rules, serving, timeouts
 from settings_app.api.auth import AdminKey, StaffSession
 
 api = NinjaAPI(
@@ -22,6 +22,7 @@ api = NinjaAPI(
 errors.add_handlers(api)
 api.add_router("/settings", timeouts.router)
 api.add_router("/settings", serving.router)
+api.add_router("/settings", providers.router)
 api.add_router("/settings", routing.router)
 api.add_router("/settings", rules.router)
 api.add_router("/settings", pool.router)

@@ -72,10 +72,12 @@ def record(author: Author, *, table: str, label: str, field: str, old: object, n
 
 
 def _values(instance: models.Model) -> dict[str, object]:
+    """A model's UNRECORDED fields are no settings: they follow from others, or tell what was seen."""
+    left_out = getattr(instance, "UNRECORDED", ())
     return {
         field.name: _plain(field.value_from_object(instance))
         for field in instance._meta.concrete_fields
-        if not field.primary_key and not getattr(field, "auto_now_add", False)
+        if not field.primary_key and not getattr(field, "auto_now_add", False) and field.name not in left_out
     }
 
 

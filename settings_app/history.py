@@ -2,10 +2,10 @@
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.http import Http404
 
-from settings_app import changes, rules
+from settings_app import changes, providers, rules
 from settings_app.changes import Author
 from settings_app.durations import seconds_text
 from settings_app.models import Access, Change, LocalModel, Pool, Provider, Rule, Serving, Timeout
@@ -56,6 +56,18 @@ def _entry_text(entry: object) -> str:
     return f"{where} on {', '.join(entry.get('causes', []))}"
 
 
+def is_secret(change: Change) -> bool:
+    """Whether the record tells that something was changed, and not what it was."""
+    return change.table == "provider" and change.field in providers.SECRET
+
+
+def note(change: Change) -> str:
+    """What whoever just made `change` by a revert has to know besides; mostly nothing."""
+    if change.table == "provider" and not change.field and change.new is not None:
+        return "It has no API key: enter it on the settings page. The history keeps none."
+    return ""
+
+
 def can_revert(change: Change) -> bool:
     """Whether the old value can be put back: a setting that has one, or a row that was deleted."""
     return (
@@ -77,14 +89,21 @@ def revert(change_id: int, author: Author) -> Change:
         raise Http404(f"There is no change {change_id}.")
     if not can_revert(change):
         raise ValidationError("This change cannot be put back.")
-    if change.table == "rule" and change.field == rules.ORDER:
-        _put_in_order(change, author)
-    elif _was_deleted(change):
-        row = _restored(change)
-        rules.restore(row, author) if isinstance(row, Rule) else changes.save(row, author)
-    else:
-        changes.save(_put_back(change), author)
+    with (
+        transaction.atomic()
+    ):  # what is read here is what is stored until the other values of the row are saved
+        if change.table == "rule" and change.field == rules.ORDER:
+            _put_in_order(change, author)
+        elif _was_deleted(change):
+            row = _restored(change)
+            rules.restore(row, author) if isinstance(row, Rule) else _save(row, author)
+        else:
+            _save(_put_back(change), author)
     return Change.objects.filter(table=change.table, row=change.row).latest("id")
+
+
+def _save(row: models.Model, author: Author) -> None:
+    providers.save(row, author) if isinstance(row, Provider) else changes.save(row, author)
 
 
 def _put_in_order(change: Change, author: Author) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 from asgiref.sync import sync_to_async
 from django.db import connection
 
-from settings_app import models, moves, sealing, timeouts
+from settings_app import models, moves, providers, sealing, timeouts
 from settings_app.snapshot import EMPTY, Fallback, Key, Model, Pool, Provider, Rule, Serving, Snapshot
 
 T = TypeVar("T")
@@ -27,11 +27,19 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class _Held:
-    """A snapshot, and the two counts that were read before its rows were."""
+    """A snapshot, and the two counts that were read before its rows were.
+
+    `failed_keys`: what the sealing file held, where a provider's key could not be opened with it; else None.
+    """
 
     version: int
     moves: int
     snapshot: Snapshot
+    failed_keys: sealing.Keys | None
+
+    def is_mended(self) -> bool:
+        """Whether the sealing file is another one now, as when it was restored: the database does not tell."""
+        return self.failed_keys is not None and self.failed_keys != _sealing_keys()
 
 
 class _Watch:
@@ -73,9 +81,11 @@ async def current() -> Snapshot:
     """The settings as they are stored now. Costs microseconds unless a setting was written since the last call."""
     global _held
     seen, held = version(), _held
-    if held is not None and held.version == seen:
+    if held is None or held.is_mended():
+        return await sync_to_async(load)(seen)
+    if held.version == seen:
         return held.snapshot
-    if held is not None and held.moves == _watching().moves():
+    if held.moves == _watching().moves():
         _held = replace(held, version=seen)  # what was committed is no setting
         return held.snapshot
     return await sync_to_async(load)(seen)
@@ -95,7 +105,7 @@ def load(seen: int | None = None) -> Snapshot:
     """`seen`: the version that was read before this; a commit in between makes the next request look again."""
     global _held
     seen = version() if seen is None else seen
-    moved = _watching().moves()
+    moved, keys = _watching().moves(), _sealing_keys()
     snapshot = Snapshot(
         timeouts=timeouts.in_force().seconds,
         keys=_keys.of(list(models.ApiKey.objects.values_list("digest", "name", "is_admin"))),
@@ -110,15 +120,12 @@ def load(seen: int | None = None) -> Snapshot:
         require_key_on_loopback=any(models.Access.objects.values_list("require_key_on_loopback", flat=True)),
         pool=_pool(models.Pool.objects.first() or models.Pool()),
         providers=_providers.of(
-            list(
-                models.Provider.objects.values_list(
-                    "id", "name", "protocol", "base_url", "sealed_key", "allow_private", "enabled"
-                )
-            )
+            [(*row, keys) for row in models.Provider.objects.values_list(*providers.COLUMNS)]
         ),
         rules=_rules.of(_rule_rows()),
     )
-    _held = _Held(seen, moved, snapshot)
+    failed = any(provider.problem == providers.UNREADABLE for provider in snapshot.providers.values())
+    _held = _Held(seen, moved, snapshot, keys if failed else None)
     return snapshot
 
 
@@ -135,22 +142,15 @@ def _make_models(rows: list[Row]) -> Mapping[str, Model]:
 
 
 def _make_providers(rows: list[Row]) -> Mapping[int, Provider]:
-    found = {}
-    for id, name, protocol, base_url, sealed_key, allow_private, enabled in rows:
-        api_key, problem = _opened(sealed_key)
-        problem = problem if enabled else "is switched off"
-        found[id] = Provider(id, name, protocol, base_url, api_key, allow_private, problem)
-    return MappingProxyType(found)
+    return MappingProxyType({row[0]: providers.known(*row) for row in rows})
 
 
-def _opened(sealed_key: str) -> tuple[str, str]:
-    """A provider's key, and what is wrong with it."""
-    if not sealed_key:
-        return "", "has no API key"
+def _sealing_keys() -> sealing.Keys:
+    """Read before the rows: if a rotation comes between, those are opened with these or with the new ones."""
     try:
-        return sealing.unseal(sealed_key), ""
+        return sealing.read()
     except sealing.Unsealable:
-        return "", "has an API key that cannot be decrypted: enter it again"
+        return ()
 
 
 def _rule_rows() -> list[Row]:

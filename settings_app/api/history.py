@@ -28,6 +28,14 @@ class ChangeOut(Schema):
         return history.field_label(change)
 
 
+class Reverted(ChangeOut):
+    note: str = Field(description="What is to be known besides, as that a provider is back without its key.")
+
+    @staticmethod
+    def resolve_note(change: Change) -> str:
+        return history.note(change)
+
+
 class Page(Schema):
     changes: list[ChangeOut]
     next_before: int | None
@@ -42,6 +50,6 @@ def get_history(
     return {"changes": changes, "next_before": next_before}
 
 
-@router.post("/history/{change_id}/revert", response=ChangeOut, summary="Put the old value back")
+@router.post("/history/{change_id}/revert", response=Reverted, summary="Put the old value back")
 def revert(request: HttpRequest, change_id: int) -> Change:
     return history.revert(change_id, author(request))

@@ -5,6 +5,7 @@ from settings_app.models import Change
 
 register = template.Library()
 register.filter("value_text", history.value_text)
+register.filter("is_secret", history.is_secret)
 
 
 @register.filter

@@ -31,5 +31,6 @@ def revert(request: HttpRequest, change_id: int) -> HttpResponse:
         messages.error(request, " ".join(error.messages))
     else:
         value = history.value_text(change.new, change.field)
-        messages.success(request, f"{change.label}: {history.field_label(change)} is {value} again.")
+        said = f"{change.label}: {history.field_label(change)} is {value} again. {history.note(change)}"
+        messages.success(request, said.strip())
     return redirect("history")
