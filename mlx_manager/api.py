@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Swagger
 
 from inference.api import local_models, routing
+from inference.api import providers as connection_tests
 from settings_app.api import errors, history, pool, providers, rules, serving, timeouts
 from settings_app.api.auth import AdminKey, StaffSession
 
@@ -23,6 +24,7 @@ errors.add_handlers(api)
 api.add_router("/settings", timeouts.router)
 api.add_router("/settings", serving.router)
 api.add_router("/settings", providers.router)
+api.add_router("/settings", connection_tests.router)
 api.add_router("/settings", routing.router)
 api.add_router("/settings", rules.router)
 api.add_router("/settings", pool.router)

@@ -8,13 +8,16 @@ from django.db import models, transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
 
-from settings_app import changes, rules, timeouts
+from settings_app import changes, providers, rules, timeouts
 from settings_app.changes import admin_author
 from settings_app.endpoints import BY_KEY
 from settings_app.forms.pool import PoolForm
+from settings_app.forms.providers import SETTINGS, ProviderForm
 from settings_app.forms.serving import ServingForm
-from settings_app.models import Access, ApiKey, Change, LocalModel, Pool, Rule, Serving, Timeout
+from settings_app.models import Access, ApiKey, Change, LocalModel, Pool, Provider, Rule, Serving, Timeout
 from settings_app.models.timeout import NOT_SECONDS
 
 
@@ -107,6 +110,40 @@ class LocalModelAdmin(SettingAdmin):
     list_display = ["name", "path", "pinned", "preload", "idle_minutes"]
     fields = ["name", "kind", "path", "deadline_seconds", "pinned", "preload", "idle_minutes"]
     search_fields = ["name"]
+
+
+@admin.register(Provider)
+class ProviderAdmin(SettingAdmin):
+    """The key goes in by a password field and is shown nowhere."""
+
+    form = ProviderForm
+    list_display = ["name", "protocol", "base_url", "key", "enabled", "test_said"]
+    fields = [*SETTINGS, "api_key", "remove_key"]
+    search_fields = ["name", "base_url"]
+
+    @admin.display(description="API key")
+    def key(self, provider: Provider) -> str:
+        problem = providers.opened(provider.sealed_key)[1]
+        return problem or (f"…{provider.key_last4}" if provider.key_last4 else "stored")
+
+    @method_decorator(sensitive_post_parameters("api_key"))
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return super().changeform_view(request, *args, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        stored = obj is not None and obj.sealed_key
+        return [field for field in self.fields or () if stored or field != "remove_key"]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        author, values = admin_author(request), form.values()
+        obj.pk = (providers.change(obj.pk, values, author) if change else providers.create(values, author)).pk
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        providers.delete(obj, admin_author(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for provider in queryset:
+            providers.delete(provider, admin_author(request))
 
 
 @admin.register(Rule)

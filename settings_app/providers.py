@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from settings_app import changes, sealing, snapshot
@@ -42,10 +43,11 @@ def create(values: Mapping[str, Any], author: Author) -> Provider:
 def change(id: int, values: Mapping[str, Any], author: Author) -> Provider:
     """Stores `values`, all or none; what they leave out stays. An `api_key` of "" removes it.
 
-    Raises Provider.DoesNotExist, and ValidationError with messages per field.
+    Raises Http404, and ValidationError with messages per field.
     """
     with transaction.atomic():
-        return save(_with(Provider.objects.select_for_update().get(pk=id), values), author)
+        stored = get_object_or_404(Provider.objects.select_for_update(), pk=id)
+        return save(_with(stored, values), author)
 
 
 def save(provider: Provider, author: Author) -> Provider:

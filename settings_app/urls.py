@@ -2,7 +2,7 @@ from django.contrib.auth import views as auth
 from django.urls import path
 from django.views.generic import RedirectView
 
-from settings_app.views import api_keys, history, sections, serving, setup, timeouts
+from settings_app.views import api_keys, history, providers, sections, serving, setup, timeouts
 from settings_app.views.sign_in import SignIn
 
 urlpatterns = [
@@ -15,6 +15,11 @@ urlpatterns = [
     path("settings/", sections.settings_page, name="settings"),
     path("settings/timeouts/", timeouts.save, name="settings-timeouts"),
     path("settings/timeouts/reset/", timeouts.reset, name="settings-timeouts-reset"),
+    path("settings/providers/", providers.listing, name="settings-providers"),
+    path("settings/providers/new/", providers.create, name="settings-provider-new"),
+    path("settings/providers/<int:pk>/", providers.edit, name="settings-provider"),
+    path("settings/providers/<int:pk>/switch/", providers.switch, name="settings-provider-switch"),
+    path("settings/providers/<int:pk>/delete/", providers.delete, name="settings-provider-delete"),
     path("settings/serving/", serving.save, name="settings-serving"),
     path("history/", history.history_page, name="history"),
     path("history/<int:change_id>/revert/", history.revert, name="history-revert"),

@@ -99,7 +99,6 @@ def get_provider(request: HttpRequest, provider_id: int) -> Provider:
 @router.patch("/providers/{provider_id}", response=ProviderOut, summary="Change a provider")
 @sensitive_variables()
 def patch_provider(request: HttpRequest, provider_id: int, body: ProviderChange) -> Provider:
-    get_object_or_404(Provider, pk=provider_id)
     return providers.change(provider_id, body.values(), author(request))
 
 

@@ -67,7 +67,7 @@ class Provider(models.Model):
 
     def clean(self) -> None:
         errors = {"name": self._name_problem(), "base_url": self._clean_base_url()}
-        errors["api_key"] = self._key_problem(moved=not errors["base_url"])
+        errors["api_key"] = self._key_problem(moved=bool(self.base_url) and not errors["base_url"])
         if any(errors.values()):
             raise ValidationError({field: said for field, said in errors.items() if said})
 
