@@ -1,0 +1,267 @@
+"""What is set of a provider reaches the next request of a real server; its keys are rotated, lost and entered again."""
+
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import pytest
+from cryptography.fernet import Fernet
+
+from tests.provider import Provider, provider
+from tests.server import PROJECT, Server
+from tests.v1.asking import SHORT, ask
+
+KEY = "sk-entered-0123456789abcdef"
+URL = "/api/settings/providers"
+
+
+@dataclass
+class Far:
+    """A provider that was made through the API, and the rule that sends `gpt-9` there."""
+
+    server: Server
+    api: httpx2.Client
+    told: Provider
+    id: int
+
+    def patch(self, **values: Any) -> httpx2.Response:
+        return self.api.patch(f"{URL}/{self.id}", json=values)
+
+    def ask(self, **body: Any) -> httpx2.Response:
+        return ask(self.server, **{**SHORT, "model": "gpt-9", **body})
+
+    def key_sent(self) -> str:
+        """The key with which a request arrives there now."""
+        answer = self.ask()
+        assert answer.status_code == 200, answer.text
+        return str(self.told.asked[-1]["authorization"]).removeprefix("Bearer ")
+
+
+@pytest.fixture
+def far(server: Server) -> Iterator[Far]:
+    with provider() as told, server.api() as api:
+        id = _made(api, name="Afar", base_url=told.url, api_key=KEY)
+        api.post("/api/settings/rules", json={"pattern": "gpt-9", "provider": id}).raise_for_status()
+        yield Far(server, api, told, id)
+        server.rows("DELETE FROM settings_app_rule")
+        server.rows("DELETE FROM settings_app_provider")
+
+
+def _made(api: httpx2.Client, **values: Any) -> int:
+    answer = api.post(URL, json={"allow_private": True, **values})
+    assert answer.status_code == 201, answer.text
+    return int(answer.json()["id"])
+
+
+def test_what_the_api_stores_serves_the_next_request(far: Far) -> None:
+    assert far.key_sent() == KEY
+    far.patch(enabled=False).raise_for_status()
+    refused = far.ask()
+    assert (refused.status_code, "Afar is switched off" in refused.text) == (503, True)
+    far.patch(enabled=True, api_key="").raise_for_status()
+    assert "Afar has no API key" in far.ask().text
+    far.patch(api_key="sk-the-next").raise_for_status()
+    assert far.key_sent() == "sk-the-next"
+
+
+@pytest.mark.parametrize("name", ["Largo", "Größe ☁"])
+def test_its_name_is_in_the_answer_and_in_the_log(far: Far, name: str) -> None:
+    far.patch(name=name).raise_for_status()
+    answer = far.ask()
+    assert answer.status_code == 200
+    if name.isascii():
+        assert answer.headers["x-mlx-backend"] == name
+    assert far.server.logged(answer.headers["x-request-id"])["backend"] == name
+
+
+def test_another_url_is_asked_with_the_key_that_was_entered_for_it(far: Far) -> None:
+    with provider() as other:
+        assert far.patch(base_url=other.url).status_code == 422
+        far.patch(base_url=other.url, api_key="sk-for-the-other").raise_for_status()
+        assert far.ask().status_code == 200
+        assert [asked["authorization"] for asked in other.asked] == ["Bearer sk-for-the-other"]
+    assert far.told.asked == []
+    same_host = far.told.url.removesuffix("/v1") + "/elsewhere"
+    far.patch(base_url=far.told.url, api_key=KEY).raise_for_status()
+    far.patch(base_url=same_host).raise_for_status()
+    assert far.key_sent() == KEY
+    assert far.told.asked[-1]["path"] == "/elsewhere/chat/completions"
+
+
+def test_the_protocol_is_the_one_that_is_spoken(far: Far) -> None:
+    far.told.protocol = "anthropic"
+    far.patch(protocol="anthropic").raise_for_status()
+    answer = far.ask()
+    assert answer.json()["choices"][0]["message"]["content"] == "Hello from afar"
+    assert (far.told.asked[-1]["path"], far.told.asked[-1]["x-api-key"]) == ("/v1/messages", KEY)
+
+
+def test_a_private_address_is_asked_only_while_that_is_allowed(far: Far) -> None:
+    host = _private_name()
+    url = f"https://{host}:{far.told.url.rsplit(':', 1)[1]}"
+    far.patch(base_url=url, api_key=KEY).raise_for_status()
+    answer = far.ask()
+    assert (answer.status_code, "TLS" in answer.text) == (502, True), "it was reached, and speaks no TLS"
+    reached = far.told.connections
+    assert reached > 0
+    far.patch(allow_private=False).raise_for_status()
+    answer = far.ask()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "provider_address_refused")
+    assert far.told.connections == reached
+    assert far.patch(base_url=far.told.url).status_code == 422
+
+
+def _private_name() -> str:
+    """A name, not "localhost", of an address of this machine at which a server on 127.0.0.1 answers."""
+    for name in (socket.gethostname(), "ip6-localhost", "localhost.localdomain"):
+        try:
+            if all(entry[4][0] == "127.0.0.1" for entry in socket.getaddrinfo(name, 443)):
+                return name
+        except OSError:
+            continue
+    pytest.skip("no name of this machine leads to a loopback address")
+
+
+def test_a_rotation_changes_every_stored_key_and_no_request(far: Far) -> None:
+    _made(far.api, name="Second", base_url=far.told.url, api_key="sk-second")
+    before = _sealed(far.server)
+    [old] = _keys(far.server)
+    assert far.key_sent() == KEY
+    said = far.server.manage("rotate_keys").stdout
+    assert "2 API keys are encrypted with a new key" in said
+    after = _sealed(far.server)
+    assert before.keys() == after.keys()
+    assert not set(before.values()) & set(after.values())
+    assert old not in _keys(far.server)
+    assert len(_keys(far.server)) == 1
+    assert (far.server.home / "sealing_keys").stat().st_mode & 0o777 == 0o600
+    assert far.key_sent() == KEY
+    [change] = far.server.rows("SELECT * FROM settings_app_change WHERE field = 'sealing_keys'")
+    assert (change["door"], change["old"], change["new"]) == ("command", None, '"rotated"')
+    far.server.rows("DELETE FROM settings_app_change WHERE field = 'sealing_keys'")
+
+
+KILLED = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "mlx_manager.settings"
+import django; django.setup()
+from django.core.management import call_command
+import {module} as module
+module.{function} = lambda *args, **more: os._exit(9)
+call_command("rotate_keys")
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "keys"),
+    [
+        ("settings_app.sealing", "_sync_folder", 2),  # the file is new, no row is
+        ("settings_app.changes", "record", 2),  # all rows are, and nothing is committed
+        ("settings_app.sealing", "drop_old_keys", 2),  # all is, and the old key not dropped
+    ],
+)
+def test_a_rotation_that_dies_loses_no_key_and_the_next_one_ends_it(
+    far: Far, module: str, function: str, keys: int
+) -> None:
+    code = KILLED.format(module=module, function=function)
+    died = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, env=far.server.environment, check=False)
+    assert died.returncode == 9
+    assert len(_keys(far.server)) == keys
+    assert far.key_sent() == KEY
+    far.server.manage("rotate_keys")
+    assert len(_keys(far.server)) == 1
+    assert far.key_sent() == KEY
+
+
+def test_rotations_at_once_and_keys_that_are_entered_meanwhile_lose_nothing(far: Far) -> None:
+    """Each change is answered, then read back by a request: whichever key sealed it, the file opens it."""
+    ids = [_made(far.api, name=f"P{n}", base_url=far.told.url, api_key=f"sk-first-{n}") for n in range(3)]
+    over = threading.Event()
+
+    def rotate() -> None:
+        far.server.manage("rotate_keys")
+
+    def enter(id: int) -> str:
+        entered, count = "", 0
+        while not over.is_set():
+            entered, count = f"sk-{id}-{count}", count + 1
+            far.api.patch(f"{URL}/{id}", json={"api_key": entered}).raise_for_status()
+        return entered
+
+    def ask_on() -> list[int]:
+        statuses = []
+        while not over.is_set():
+            statuses.append(far.ask().status_code)
+        return statuses
+
+    with ThreadPoolExecutor(8) as pool:
+        entering = [pool.submit(enter, id) for id in ids]
+        asking = pool.submit(ask_on)
+        rotations = [pool.submit(rotate) for _ in range(3)]
+        for rotation in rotations:
+            rotation.result()
+        over.set()
+        last = [entry.result() for entry in entering]
+        assert set(asking.result()) == {200}
+    assert len(_keys(far.server)) == 1
+    [key] = _keys(far.server)
+    opened = {id: Fernet(key).decrypt(sealed.encode()).decode() for id, sealed in _sealed(far.server).items()}
+    assert [opened[id] for id in ids] == last
+    assert far.key_sent() == KEY
+
+
+def test_a_lost_file_is_said_at_every_door_and_never_made_anew_without_a_word(far: Far) -> None:
+    path = far.server.home / "sealing_keys"
+    second = _made(far.api, name="Second", base_url=far.told.url, api_key="sk-second")
+    kept = path.read_text()
+    path.unlink()
+    far.patch(name="Afar again").raise_for_status()  # what needs no key can be changed
+    answer = far.ask()
+    assert (answer.status_code, "cannot be decrypted" in answer.text) == (503, True)
+    refused = far.api.post(URL, json={"name": "New", "base_url": "https://new.example", "api_key": "sk-new"})
+    assert refused.status_code == 422
+    assert "is missing" in refused.json()["detail"][0]["msg"]
+    rotated = far.server.manage("rotate_keys", check=False)
+    assert (rotated.returncode, "Restore that file" in rotated.stderr) == (1, True)
+    assert not path.exists()
+    path.write_text(kept)
+    assert far.key_sent() == KEY, "the restored file serves the next request"
+    path.unlink()
+    far.patch(api_key="sk-again").raise_for_status()
+    assert far.key_sent() == "sk-again"
+    problems = {p["id"]: p["problem"] for p in far.api.get(URL).json()["providers"]}
+    assert problems[far.id] == ""
+    assert "cannot be decrypted" in problems[second]
+    rotated = far.server.manage("rotate_keys")
+    assert "the API key of Second cannot be decrypted" in rotated.stderr
+
+
+@pytest.mark.parametrize("content", ["", "no key\n", "\x00\xff"])
+def test_a_file_that_holds_no_key_is_left_alone_and_said(far: Far, content: str) -> None:
+    path = far.server.home / "sealing_keys"
+    kept = path.read_bytes()
+    try:
+        path.write_text(content, "latin-1")
+        far.patch(name="Renamed").raise_for_status()
+        assert far.ask().status_code == 503
+        refused = far.patch(api_key="sk-new")
+        assert (refused.status_code, "Restore it from a backup" in refused.text) == (422, True)
+        assert far.server.manage("rotate_keys", check=False).returncode == 1
+        assert path.read_text("latin-1") == content
+    finally:
+        path.write_bytes(kept)
+    assert far.key_sent() == KEY
+
+
+def _keys(server: Server) -> list[str]:
+    return (server.home / "sealing_keys").read_text().split()
+
+
+def _sealed(server: Server) -> dict[int, str]:
+    return {row["id"]: row["sealed_key"] for row in server.rows("SELECT * FROM settings_app_provider")}
