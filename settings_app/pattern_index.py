@@ -14,6 +14,7 @@ from settings_app import patterns
 from settings_app.patterns import Matches
 
 _ANYTHING = ".*"
+_MOST_BYTES = 32 * 2**20  # for what RE2 keeps of the names it has seen; its own 8 MiB hold 300 large patterns
 
 
 class PatternIndex:
@@ -54,7 +55,7 @@ class _Together:
     """
 
     def __init__(self, expressions: Sequence[tuple[int, str]]) -> None:
-        self._set = re2.Set.FullMatchSet(patterns.OPTIONS)
+        self._set = re2.Set.FullMatchSet(patterns.options(most_bytes=_MOST_BYTES))
         self._numbers: list[int] = []
         self._sources: list[str] = []
         for number, source in expressions:

@@ -1,16 +1,13 @@
 """What a routing rule's pattern means: the whole name is compared, in time that grows with its length and no faster."""
 
 from collections.abc import Callable
+from typing import Any
 
 import re2
 from django.core.exceptions import ValidationError
 
 Matches = Callable[[str], bool]
-
-OPTIONS = re2.Options()
-OPTIONS.log_errors = False
-OPTIONS.dot_nl = True  # a dot is any character
-OPTIONS.never_capture = True  # whether it matches is all that is asked
+_MOST_BYTES = 8 * 2**20  # RE2's own bound for one expression
 
 
 def matcher(kind: str, pattern: str) -> Matches:
@@ -23,7 +20,7 @@ def matcher(kind: str, pattern: str) -> Matches:
     if kind == "prefix":
         return lambda name: name.startswith(pattern)
     try:
-        compiled = re2.compile(expression(kind, pattern), OPTIONS)
+        compiled = re2.compile(expression(kind, pattern), options())
     except re2.error as error:
         reason = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
         raise ValidationError(
@@ -40,6 +37,15 @@ def expression(kind: str, pattern: str) -> str:
     if kind == "glob":
         return _from_glob(pattern)
     return str(re2.escape(pattern)) + (".*" if kind == "prefix" else "")
+
+
+def options(most_bytes: int = _MOST_BYTES) -> Any:
+    found = re2.Options()
+    found.log_errors = False
+    found.dot_nl = True  # a dot is any character
+    found.never_capture = True  # whether it matches is all that is asked
+    found.max_mem = most_bytes
+    return found
 
 
 def _from_glob(pattern: str) -> str:
