@@ -64,10 +64,12 @@ def delete(instance: models.Model, author: Author, *, secret_fields: Collection[
         instance.delete()
 
 
-def record(author: Author, *, table: str, label: str, field: str, old: object, new: object) -> None:
-    """A change that is not one of a row's fields; whoever makes it has validated it, in the same transaction."""
+def record(
+    author: Author, *, table: str, label: str, field: str, old: object, new: object, row: str = ""
+) -> None:
+    """A change that `save` does not see; whoever makes it has validated it, in the same transaction."""
     Change.objects.create(
-        who=author.who, door=author.door, table=table, label=label, field=field, old=old, new=new
+        who=author.who, door=author.door, table=table, row=row, label=label, field=field, old=old, new=new
     )
 
 

@@ -1,6 +1,7 @@
 """The fallbacks of a routing rule as they are stored: what such a list may hold, in the words of every door."""
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -13,53 +14,104 @@ MOST = 8
 LONGEST_SECONDS = 7200
 
 
-def clean(value: object, *, local_only: bool) -> list[dict[str, Any]]:
-    """The list with every field of every entry. Raises ValidationError, which numbers the entry and names the field."""
+class FallbackError(ValidationError):
+    """What is wrong with one field of one fallback. `number`: from 1. `field` "": with all of it."""
+
+    def __init__(self, number: int, field: str, said: str) -> None:
+        super().__init__(f"Fallback {number}: {said}")
+        self.number = number
+        self.field = field
+        self.said = said
+
+
+def clean(value: object, *, local_only: bool, kept: Collection[int] = ()) -> list[dict[str, Any]]:
+    """The list with every field of every entry. Raises ValidationError with all that is wrong, as FallbackErrors.
+
+    `kept`: providers that the stored list names; they may be gone by now, and are marked then.
+    """
     if not isinstance(value, list):
         raise ValidationError("Give a list of fallbacks, or an empty one.")
     if len(value) > MOST:
         raise ValidationError(f"Give at most {MOST} fallbacks.")
-    return [_entry(f"Fallback {number}", entry, local_only) for number, entry in enumerate(value, 1)]
+    errors: list[FallbackError] = []
+    known = {*kept, *Provider.objects.values_list("pk", flat=True)}
+    found = [_Entry(number, entry, errors, known, local_only) for number, entry in enumerate(value, 1)]
+    cleaned = [entry.clean() for entry in found]
+    if errors:
+        raise ValidationError(list(errors))
+    return cleaned
 
 
-def _entry(which: str, entry: object, local_only: bool) -> dict[str, Any]:
-    if not isinstance(entry, dict) or not set(entry) <= set(FIELDS):
-        raise ValidationError(f"{which}: give an object with {', '.join(FIELDS)}, and nothing else.")
-    return {
-        "provider": _provider(which, entry.get("provider"), local_only),
-        "target_model": _target_model(which, entry.get("target_model", "")),
-        "causes": _causes(which, entry.get("causes")),
-        "after_seconds": _after_seconds(which, entry.get("after_seconds")),
-    }
+def providers(stored: object) -> list[int]:
+    """Those that a stored list names, whatever else stands in it."""
+    entries = [entry for entry in stored if isinstance(entry, dict)] if isinstance(stored, list) else []
+    return [entry["provider"] for entry in entries if type(entry.get("provider")) is int]
 
 
-def _provider(which: str, value: object, local_only: bool) -> int | None:
-    if value is None:
+class _Entry:
+    """One fallback, and where what is wrong with it is said."""
+
+    def __init__(
+        self,
+        number: int,
+        entry: object,
+        errors: list[FallbackError],
+        known: Collection[int],
+        local_only: bool,
+    ) -> None:
+        self._number = number
+        self._entry = entry
+        self._errors = errors
+        self._known = known
+        self._local_only = local_only
+
+    def clean(self) -> dict[str, Any]:
+        """Every field; those that are wrong are of no account, for an error says so."""
+        entry = self._entry
+        if not isinstance(entry, dict) or not set(entry) <= set(FIELDS):
+            self._wrong("", f"give an object with {', '.join(FIELDS)}, and nothing else.")
+            return {}
+        return {
+            "provider": self._provider(entry.get("provider")),
+            "target_model": self._target_model(entry.get("target_model", "")),
+            "causes": self._causes(entry.get("causes")),
+            "after_seconds": self._after_seconds(entry.get("after_seconds")),
+        }
+
+    def _provider(self, value: object) -> int | None:
+        if value is None:
+            return None
+        if type(value) is not int or value not in self._known:
+            self._wrong("provider", f"there is no provider {value!r}. null is this machine.")
+            return None
+        if self._local_only:
+            self._wrong("provider", "it is a provider, and this rule never leaves this machine.")
+        return value
+
+    def _target_model(self, value: object) -> str:
+        if not isinstance(value, str) or len(value) > 200:
+            self._wrong("target_model", "target_model is a name of at most 200 characters; empty: the same.")
+            return ""
+        return value
+
+    def _causes(self, value: object) -> list[str]:
+        if not isinstance(value, list) or not value or not all(cause in CAUSES for cause in value):
+            self._wrong("causes", f"causes is a list of one or more of {', '.join(CAUSES)}.")
+            return []
+        return [cause for cause in CAUSES if cause in value]
+
+    def _after_seconds(self, value: object) -> float | None:
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self._wrong(
+                "after_seconds", "after_seconds is a number of seconds; without it, half of what is left."
+            )
+        elif not (math.isfinite(value) and 0 < value <= LONGEST_SECONDS):
+            self._wrong("after_seconds", f"after_seconds is above 0 and at most {LONGEST_SECONDS}.")
+        else:
+            return float(value)
         return None
-    if type(value) is not int or not Provider.objects.filter(pk=value).exists():
-        raise ValidationError(f"{which}: there is no provider {value!r}. null is this machine.")
-    if local_only:
-        raise ValidationError(f"{which} is a provider, and this rule never leaves this machine.")
-    return value
 
-
-def _target_model(which: str, value: object) -> str:
-    if not isinstance(value, str) or len(value) > 200:
-        raise ValidationError(f"{which}: target_model is a name of at most 200 characters; empty: the same.")
-    return value
-
-
-def _causes(which: str, value: object) -> list[str]:
-    if not isinstance(value, list) or not value or not all(cause in CAUSES for cause in value):
-        raise ValidationError(f"{which}: causes is a list of one or more of {', '.join(CAUSES)}.")
-    return [cause for cause in CAUSES if cause in value]
-
-
-def _after_seconds(which: str, value: object) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValidationError(f"{which}: after_seconds is a number of seconds, or null.")
-    if not (math.isfinite(value) and 0 < value <= LONGEST_SECONDS):
-        raise ValidationError(f"{which}: after_seconds is above 0 and at most {LONGEST_SECONDS}.")
-    return float(value)
+    def _wrong(self, field: str, said: str) -> None:
+        self._errors.append(FallbackError(self._number, field, said))

@@ -89,11 +89,12 @@ def revert(change_id: int, author: Author) -> Change:
         raise Http404(f"There is no change {change_id}.")
     if not can_revert(change):
         raise ValidationError("This change cannot be put back.")
-    with (
-        transaction.atomic()
-    ):  # what is read here is what is stored until the other values of the row are saved
+    # What is read here is what is stored until the other values of the row are saved.
+    with transaction.atomic():
         if change.table == "rule" and change.field == rules.ORDER:
             _put_in_order(change, author)
+        elif change.table == "rule" and change.field == rules.POSITION:
+            _move_back(change, author)
         elif _was_deleted(change):
             row = _restored(change)
             rules.restore(row, author) if isinstance(row, Rule) else _save(row, author)
@@ -115,6 +116,16 @@ def _put_in_order(change: Change, author: Author) -> None:
     if wanted == stored:
         raise ValidationError(f"{change.label} are in that order already.")
     rules.order(wanted, author)
+
+
+def _move_back(change: Change, author: Author) -> None:
+    rule = Rule.objects.filter(pk=change.row).first()
+    if rule is None:
+        raise ValidationError(f"{change.label} is no longer there.")
+    if rule.position == change.old:
+        raise ValidationError(f"{change.label} is at position {change.old} already.")
+    assert isinstance(change.old, int)
+    rules.place(rule, change.old, author)
 
 
 def _restored(change: Change) -> models.Model:

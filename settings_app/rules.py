@@ -4,32 +4,48 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 
 from settings_app import changes
 from settings_app.changes import Author
 from settings_app.models import Rule
 
 ORDER = "order"  # the field of a Change that tells the whole order
+POSITION = "position"  # the field of a Change that tells where one rule went
 LABEL = "Routing rules"
 
 
 def create(values: Mapping[str, Any], author: Author) -> Rule:
     """`values` by field name; `position` is where it goes, the end if it is not given. Raises ValidationError."""
     with transaction.atomic():
-        return _store(_at_the_end(Rule()), values, author)
+        rule = _with(Rule(), values)
+        add(rule, author)
+        _number(_moved(_ids(), rule.pk, values.get("position")))
+        rule.refresh_from_db()
+        return rule
 
 
 def add(rule: Rule, author: Author) -> None:
     """Stores a new rule at the end. Raises ValidationError."""
     with transaction.atomic():
-        changes.save(_at_the_end(rule), author)
+        rule.position = Rule.objects.count() + 1
+        changes.save(rule, author)
 
 
 def change(rule: Rule, values: Mapping[str, Any], author: Author) -> Rule:
-    """Stores `values`, by field name: all of them, or none. Raises ValidationError."""
+    """Stores `values`, by field name: all of them, or none. Raises ValidationError.
+
+    What is not named stays as it is stored, also if somebody changed it since `rule` was read.
+    """
     with transaction.atomic():
-        return _store(rule, values, author)
+        stored = Rule.objects.filter(pk=rule.pk).first()
+        if stored is None:
+            raise ValidationError(f"The rule {rule} is no longer there.")
+        changes.save(_with(stored, values), author)
+        if values.get("position") is not None:
+            place(rule, values["position"], author)
+        rule.refresh_from_db()
+        return rule
 
 
 def delete(rule: Rule, author: Author) -> None:
@@ -38,15 +54,59 @@ def delete(rule: Rule, author: Author) -> None:
         _number(_ids())
 
 
-def order(ids: Sequence[int], author: Author) -> None:
-    """Puts the rules into this order. Raises ValidationError unless it names each of them once."""
+def place(rule: Rule, position: int, author: Author) -> None:
+    """Moves one rule to this position, or to the end if there are not so many."""
     with transaction.atomic():
         stored = _ids()
-        if sorted(ids) != sorted(stored):
+        wanted = _moved(stored, rule.pk, position)
+        if wanted != stored:
+            _number(wanted)
+            changes.record(
+                author,
+                table="rule",
+                row=str(rule.pk),
+                label=str(rule),
+                field=POSITION,
+                old=stored.index(rule.pk) + 1,
+                new=wanted.index(rule.pk) + 1,
+            )
+
+
+def move(rule: Rule, author: Author, *, before: int | None = None, after: int | None = None) -> Rule:
+    """Moves one rule to just before or just after another, wherever that is now. Raises ValidationError.
+
+    Two moves at once are both done: neither of them says where any third rule stands.
+    """
+    if (before is None) == (after is None):
+        raise ValidationError({"before": "Say before or after which rule it goes: one of the two."})
+    name, other = ("before", before) if after is None else ("after", after)
+    with transaction.atomic():
+        others = [id for id in _ids() if id != rule.pk]
+        if other not in others:
+            raise ValidationError(
+                {name: "The rule beside which it was to go is not there any more. Move it again."}
+            )
+        place(rule, others.index(other) + (1 if name == "before" else 2), author)
+        rule.refresh_from_db()
+        return rule
+
+
+def order(ids: Sequence[int], author: Author, *, was: Sequence[int] | None = None) -> None:
+    """Puts the rules into this order. Raises ValidationError unless it names each of them once.
+
+    `was`: the order that this one was made from; it is refused if somebody has changed that meanwhile.
+    """
+    with transaction.atomic():
+        stored = _ids()
+        if was is not None and list(was) != stored:
             raise ValidationError(
                 {
-                    ORDER: f"Name every rule once; those that are stored are {', '.join(map(str, stored)) or 'none'}."
+                    "was": f"The order was changed meanwhile: it is {_named(stored)} now. Look at it and try again."
                 }
+            )
+        if sorted(ids) != sorted(stored):
+            raise ValidationError(
+                {ORDER: f"Name every rule once; those that are stored are {_named(stored)}."}
             )
         if list(ids) != stored:
             _number(ids)
@@ -57,31 +117,25 @@ def restore(rule: Rule, author: Author) -> None:
     """Puts a deleted rule back, to where it was as far as that is there."""
     with transaction.atomic():
         at = rule.position
-        changes.save(_at_the_end(rule), author)
-        _number(_moved(rule.pk, at))
+        add(rule, author)
+        _number(_moved(_ids(), rule.pk, at))
 
 
-def _at_the_end(rule: Rule) -> Rule:
-    rule.position = Rule.objects.count() + 1
+def _with(rule: Rule, values: Mapping[str, Any]) -> Rule:
+    for name, value in values.items():
+        if name != "position":
+            setattr(rule, "provider_id" if name == "provider" else name, value)
     return rule
 
 
-def _store(rule: Rule, values: Mapping[str, Any], author: Author) -> Rule:
-    plain = dict(values)
-    position = plain.pop("position", None)
-    for name, value in plain.items():
-        setattr(rule, "provider_id" if name == "provider" else name, value)
-    changes.save(rule, author)
-    if position is not None:
-        order(_moved(rule.pk, position), author)
-        rule.refresh_from_db()
-    return rule
-
-
-def _moved(id: int, position: int) -> list[int]:
-    others = [other for other in _ids() if other != id]
-    others.insert(position - 1, id)
+def _moved(ids: Sequence[int], id: int, position: int | None) -> list[int]:
+    others = [other for other in ids if other != id]
+    others.insert(len(others) if position is None else position - 1, id)
     return others
+
+
+def _named(ids: Sequence[int]) -> str:
+    return ", ".join(map(str, ids)) or "none"
 
 
 def _ids() -> list[int]:
@@ -89,9 +143,8 @@ def _ids() -> list[int]:
 
 
 def _number(ids: Sequence[int]) -> None:
-    """Positions 1, 2, 3 … They are no fields of the history, which has the order in one piece."""
-    rules = Rule.objects.in_bulk(ids)
-    moved = [rules[id] for position, id in enumerate(ids, 1) if rules[id].position != position]
-    for position, id in enumerate(ids, 1):
-        rules[id].position = position
-    Rule.objects.bulk_update(moved, ["position"])
+    """Positions 1, 2, 3 … They are no fields that `changes.save` follows: a move is one change of one rule."""
+    stored = dict(Rule.objects.values_list("id", "position"))
+    moved = [(position, id) for position, id in enumerate(ids, 1) if stored[id] != position]
+    with connection.cursor() as cursor:  # the ORM's bulk_update takes 130 ms for a thousand, this 6
+        cursor.executemany(f"UPDATE {Rule._meta.db_table} SET position = %s WHERE id = %s", moved)

@@ -7,6 +7,7 @@ object, for whoever has compiled something from it.
 """
 
 import json
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping
@@ -20,6 +21,8 @@ from django.db import connection
 
 from settings_app import models, moves, providers, sealing, timeouts
 from settings_app.snapshot import EMPTY, Fallback, Key, Model, Pool, Provider, Rule, Serving, Snapshot
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -176,7 +179,11 @@ def _rule(
     local_only: int,
     enabled: int,
 ) -> Rule:
-    cascade = _fallbacks(json.loads(fallbacks))
+    try:
+        cascade = _fallbacks(json.loads(fallbacks))
+    except (AttributeError, KeyError, TypeError, ValueError):  # it came past all doors
+        log.warning("rule %d (%s): its stored fallbacks cannot be read, so it has none", position, pattern)
+        cascade = ()
     return Rule(
         id, position, pattern, kind, provider_id, target_model, cascade, bool(local_only), bool(enabled)
     )

@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
@@ -5,13 +6,25 @@ from django.shortcuts import get_object_or_404
 from ninja import Router, Schema, Status
 from pydantic import ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
-from settings_app import rules
+from settings_app import marks, rules
 from settings_app.api.auth import author
+from settings_app.marks import Mark
 from settings_app.models import Rule
 
 router = Router(tags=["Routing rules"])
 
 Kind = Literal["exact", "prefix", "glob", "regex"]
+STORED = (
+    "id",
+    "position",
+    "pattern",
+    "kind",
+    "provider_id",
+    "target_model",
+    "fallbacks",
+    "local_only",
+    "enabled",
+)
 Position = Annotated[StrictInt, Field(ge=1)]
 
 
@@ -35,6 +48,12 @@ class RuleOut(Schema):
     fallbacks: list[FallbackOut]
     local_only: bool
     enabled: bool
+    problem: str = Field("", description="Why it is passed over as things are; empty if it is followed.")
+    shadowed_by: int | None = Field(
+        None,
+        description="The id of a rule before it that matches every name it does, so that it never wins; null: none "
+        "is known.",
+    )
 
 
 class RuleChange(Schema):
@@ -66,6 +85,19 @@ class Order(Schema):
     model_config = ConfigDict(extra="forbid")
 
     order: list[StrictInt] = Field(description="The id of every rule, in their new order.")
+    was: list[StrictInt] | None = Field(
+        None,
+        description="The order that this one was made from: refused if it is another one by now. Left out: any.",
+    )
+
+
+class Move(Schema):
+    """One of the two: the id of the rule beside which it goes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    before: StrictInt | None = None
+    after: StrictInt | None = None
 
 
 @router.get(
@@ -77,28 +109,49 @@ def get_rules(
     """`after`: the `next_after` of the page that was read last."""
     found = list(Rule.objects.filter(position__gt=after)[: limit + 1])
     more = len(found) > limit
-    return {"rules": found[:limit], "next_after": found[limit - 1].position if more else None}
+    return {"rules": _marked(found[:limit]), "next_after": found[limit - 1].position if more else None}
 
 
 @router.post("/rules", response={201: RuleOut}, by_alias=False, summary="Add a rule")
-def post_rule(request: HttpRequest, body: NewRule) -> Status[Rule]:
+def post_rule(request: HttpRequest, body: NewRule) -> Status[dict[str, object]]:
     """It holds from the next request on."""
-    return Status(201, rules.create(body.model_dump(exclude_unset=True), author(request)))
+    return Status(201, _out(rules.create(body.model_dump(exclude_unset=True), author(request))))
 
 
 @router.put("/rules/order", response=Page, by_alias=False, summary="Put the rules into another order")
 def put_order(request: HttpRequest, body: Order) -> dict[str, object]:
-    rules.order(body.order, author(request))
-    return {"rules": list(Rule.objects.all()), "next_after": None}
+    """To move one rule, `POST /rules/{id}/move` is safe beside other moves without naming them all."""
+    rules.order(body.order, author(request), was=body.was)
+    return {"rules": _marked(Rule.objects.all()), "next_after": None}
+
+
+@router.post("/rules/{rule_id}/move", response=RuleOut, by_alias=False, summary="Move a rule beside another")
+def post_move(request: HttpRequest, rule_id: int, body: Move) -> dict[str, object]:
+    rule = get_object_or_404(Rule, pk=rule_id)
+    return _out(rules.move(rule, author(request), before=body.before, after=body.after))
 
 
 @router.patch("/rules/{rule_id}", response=RuleOut, by_alias=False, summary="Change a rule")
-def patch_rule(request: HttpRequest, rule_id: int, body: RuleChange) -> Rule:
+def patch_rule(request: HttpRequest, rule_id: int, body: RuleChange) -> dict[str, object]:
     rule = get_object_or_404(Rule, pk=rule_id)
-    return rules.change(rule, body.model_dump(exclude_unset=True), author(request))
+    return _out(rules.change(rule, body.model_dump(exclude_unset=True), author(request)))
 
 
 @router.delete("/rules/{rule_id}", response={204: None}, summary="Delete a rule")
 def delete_rule(request: HttpRequest, rule_id: int) -> Status[None]:
     rules.delete(get_object_or_404(Rule, pk=rule_id), author(request))
     return Status(204, None)
+
+
+def _out(rule: Rule) -> dict[str, object]:
+    return _described(rule, marks.now_of(rule.pk))
+
+
+def _marked(found: Iterable[Rule]) -> list[dict[str, object]]:
+    known = marks.now()
+    return [_described(rule, known.get(rule.pk, Mark())) for rule in found]
+
+
+def _described(rule: Rule, mark: Mark) -> dict[str, object]:
+    shadow = mark.shadowed_by.id if mark.shadowed_by else None
+    return {**{name: getattr(rule, name) for name in STORED}, "problem": mark.problem, "shadowed_by": shadow}

@@ -1,3 +1,5 @@
+from collections.abc import Collection
+
 from django.core.exceptions import ValidationError
 from django.db import models
 
@@ -55,18 +57,33 @@ class Rule(models.Model):
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.pattern}"
 
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        """A provider that was deleted since it was named is marked, and no reason to refuse another change."""
+        stored = self._stored_providers()
+        kept = {"provider"} if self.provider_id in stored[:1] else set()
+        super().clean_fields(exclude={*(exclude or ()), *kept})
+
     def clean(self) -> None:
-        errors: dict[str, list[str]] = {}
+        errors: dict[str, list[ValidationError]] = {}
         try:
             if self.kind in self.Kind.values:
                 patterns.matcher(self.kind, self.pattern)
         except ValidationError as error:
-            errors["pattern"] = error.messages
+            errors["pattern"] = error.error_list
         try:
-            self.fallbacks = fallbacks.clean(self.fallbacks, local_only=self.local_only)
+            kept = [id for id in self._stored_providers() if id is not None]
+            self.fallbacks = fallbacks.clean(self.fallbacks, local_only=self.local_only, kept=kept)
         except ValidationError as error:
-            errors["fallbacks"] = error.messages
+            errors["fallbacks"] = error.error_list
         if self.local_only and self.provider_id is not None:
-            errors["provider"] = ["This rule never leaves this machine, so it can name no provider."]
+            said = "This rule never leaves this machine, so it can name no provider."
+            errors["provider"] = [ValidationError(said)]
         if errors:
             raise ValidationError(errors)
+
+    def _stored_providers(self) -> list[int | None]:
+        """Those that the rule names as it is stored, its own target's first; none of a rule that is not stored."""
+        if self.pk is None:
+            return []
+        rows = type(self)._default_manager.filter(pk=self.pk).values_list("provider_id", "fallbacks")
+        return [id for own, cascade in rows for id in (own, *fallbacks.providers(cascade))]

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from settings_app import api_keys
+from settings_app import api_keys, rules
 from settings_app.changes import Author
 from settings_app.models import Change, Provider, Rule
 
@@ -61,6 +61,8 @@ def test_a_rule_has_what_was_said_and_defaults_for_the_rest(call: Call, afar: Pr
         ],
         "local_only": False,
         "enabled": True,
+        "problem": "provider Afar has no API key",
+        "shadowed_by": None,
     }
     assert call("GET", "/rules").json() == {"rules": [rule], "next_after": None}
 
@@ -110,7 +112,7 @@ def test_what_never_leaves_this_machine_names_no_provider(call: Call, afar: Prov
     said = {error["loc"][-1]: error["msg"] for error in answer.json()["detail"]}
     assert said == {
         "provider": "This rule never leaves this machine, so it can name no provider.",
-        "fallbacks": "Fallback 1 is a provider, and this rule never leaves this machine.",
+        "fallbacks": "Fallback 1: it is a provider, and this rule never leaves this machine.",
     }
 
 
@@ -147,6 +149,79 @@ def test_an_order_that_does_not_name_each_rule_once_is_refused(call: Call, named
     assert patterns(call) == [(1, "a"), (2, "b")]
 
 
+def test_a_rule_is_moved_beside_another(call: Call) -> None:
+    a, b, c = made(call, "a", "b", "c")
+    assert call("POST", f"/rules/{c}/move", {"before": a}).json()["position"] == 1
+    assert call("POST", f"/rules/{a}/move", {"after": b}).json()["position"] == 3
+    assert patterns(call) == [(1, "c"), (2, "b"), (3, "a")]
+    assert call("POST", f"/rules/{a}/move", {"after": b}).json()["position"] == 3  # it is there already
+    moved = list(Change.objects.filter(field="position").values_list("label", "old", "new"))
+    assert moved == [("is exactly a", 2, 3), ("is exactly c", 3, 1)]
+
+
+@pytest.mark.parametrize("body", [{}, {"before": 1, "after": 2}])
+def test_a_move_names_one_neighbour(call: Call, body: Any) -> None:
+    [id] = made(call, "a")
+    answer = call("POST", f"/rules/{id}/move", body)
+    assert (answer.status_code, answer.json()["detail"][0]["loc"][-1]) == (422, "before")
+
+
+def test_two_who_move_at_once_both_have_their_way(call: Call) -> None:
+    """Each saw a, b, c, d. One takes d before b, the other a after c."""
+    a, b, c, d = made(call, "a", "b", "c", "d")
+    call("POST", f"/rules/{d}/move", {"before": b})
+    call("POST", f"/rules/{a}/move", {"after": c})
+    assert patterns(call) == [(1, "d"), (2, "b"), (3, "c"), (4, "a")]
+    call("DELETE", f"/rules/{b}")
+    gone = call("POST", f"/rules/{d}/move", {"after": b})
+    assert (gone.status_code, gone.json()["detail"][0]["loc"][-1]) == (422, "after")
+    assert "is not there any more" in gone.json()["detail"][0]["msg"]
+
+
+def test_an_order_made_from_one_that_is_gone_is_refused(call: Call) -> None:
+    a, b, c = seen = made(call, "a", "b", "c")
+    assert call("PUT", "/rules/order", {"order": [c, a, b], "was": seen}).status_code == 200
+    late = call("PUT", "/rules/order", {"order": [b, a, c], "was": seen})
+    assert (late.status_code, late.json()["detail"][0]["loc"][-1]) == (422, "was")
+    assert f"it is {c}, {a}, {b} now" in late.json()["detail"][0]["msg"]
+    assert patterns(call) == [(1, "c"), (2, "a"), (3, "b")]
+
+
+def test_two_who_change_one_rule_at_once_lose_nothing(call: Call) -> None:
+    """A door has read the rule; another one changes it before that door writes."""
+    a, b = made(call, "a", "b")
+    seen = Rule.objects.get(pk=a)
+    call("PATCH", f"/rules/{a}", {"target_model": "tiny"})
+    call("POST", f"/rules/{b}/move", {"before": a})
+    rules.change(seen, {"enabled": False}, Author("ada", "page"))
+    rule = Rule.objects.get(pk=a)
+    assert (rule.target_model, rule.enabled, rule.position) == ("tiny", False, 2)
+
+
+def test_marks_tell_what_is_never_followed(call: Call, afar: Provider) -> None:
+    first, keyless, shadowed, off = (
+        call("POST", "/rules", body).json()["id"]
+        for body in (
+            {"pattern": "gpt-*", "kind": "glob"},
+            {"pattern": "o", "kind": "prefix", "provider": afar.pk},
+            {"pattern": "gpt-9"},
+            {"pattern": "gpt-9", "enabled": False},
+        )
+    )
+    call("POST", "/rules", {"pattern": "o9"})  # the rule before it is passed over, and so shadows nothing
+
+    def marked() -> list[tuple[int, str, int | None]]:
+        found = call("GET", "/rules").json()["rules"]
+        return [(rule["id"], rule["problem"], rule["shadowed_by"]) for rule in found[:4]]
+
+    keys = "provider Afar has no API key"
+    assert marked() == [(first, "", None), (keyless, keys, None), (shadowed, "", first), (off, "", None)]
+    assert call("GET", "/rules").json()["rules"][4]["shadowed_by"] is None
+    assert call("PATCH", f"/rules/{shadowed}", {"pattern": "gpt-10"}).json()["shadowed_by"] == first
+    assert call("PATCH", f"/rules/{first}", {"enabled": False}).json()["problem"] == ""
+    assert marked()[2] == (shadowed, "", None)
+
+
 def test_a_list_is_paged(call: Call) -> None:
     made(call, "a", "b", "c")
     first = call("GET", "/rules?limit=2").json()
@@ -167,12 +242,23 @@ def test_order_values_and_deleted_rules_can_be_put_back(call: Call) -> None:
     assert patterns(call) == [(1, "a"), (2, "b"), (3, "c")]
     assert Rule.objects.get(pk=a).enabled
     assert call("POST", f"/history/{moved.pk}/revert").status_code == 422
+    call("POST", f"/rules/{c}/move", {"before": a})
+    call("POST", "/rules", {"pattern": "d", "position": 1})
+    step = Change.objects.get(field="position")
+    assert call("POST", f"/history/{step.pk}/revert").json()["new"] == 3
+    assert patterns(call) == [(1, "d"), (2, "a"), (3, "c"), (4, "b")]
+    assert call("POST", f"/history/{step.pk}/revert").status_code == 422
 
 
 def test_a_rule_outlives_its_provider_and_is_not_local_then(call: Call, afar: Provider) -> None:
     rule = call("POST", "/rules", {"pattern": "x", "provider": afar.pk}).json()
     afar.delete()
-    assert call("GET", "/rules").json()["rules"] == [rule]
+    marked = {**rule, "problem": "its provider was deleted"}
+    assert call("GET", "/rules").json()["rules"] == [marked]
+    off = call("PATCH", f"/rules/{rule['id']}", {"enabled": False, "pattern": "y"})
+    assert off.json() == {**marked, "enabled": False, "pattern": "y", "problem": ""}
+    again = call("POST", "/rules", {"pattern": "x", "provider": rule["provider"]})
+    assert (again.status_code, again.json()["detail"][0]["msg"]) == (422, "There is no such provider.")
 
 
 def test_the_admin_is_a_door_with_the_same_checks_and_the_same_history(client: Client, call: Call) -> None:
