@@ -1,5 +1,5 @@
-"""What lives as long as the server: the writer of the log, the watch for what other processes store, and the clients
-of providers.
+"""What lives as long as the server: the writer of the log, the watch for what other processes store, the clients of
+providers, and the downloads.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from inference import running
 from inference.cloud.clients import clients
+from inference.hub.downloader import downloader
 from inference.pool import pool
 from inference.request_log import request_log
 from settings_app import stored, timeouts
@@ -31,6 +32,7 @@ class Life:
             asyncio.create_task(request_log.write_forever()),
             asyncio.create_task(_watch()),
             asyncio.create_task(clients.look_after()),
+            asyncio.create_task(downloader.run_forever()),
         ]
 
     async def end(self) -> None:

@@ -6,7 +6,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Swagger
 
-from inference.api import local_models, routing
+from inference.api import downloads, local_models, routing
 from inference.api import providers as connection_tests
 from settings_app.api import errors, history, pool, providers, rules, serving, timeouts
 from settings_app.api.auth import AdminKey, StaffSession
@@ -21,6 +21,7 @@ api = NinjaAPI(
     auth=[AdminKey(), StaffSession()],
 )
 errors.add_handlers(api)
+downloads.add_handler(api)
 api.add_router("/settings", timeouts.router)
 api.add_router("/settings", serving.router)
 api.add_router("/settings", providers.router)
@@ -29,6 +30,7 @@ api.add_router("/settings", routing.router)
 api.add_router("/settings", rules.router)
 api.add_router("/settings", pool.router)
 api.add_router("/settings", history.router)
+api.add_router("", downloads.router)
 api.add_router("", local_models.router)
 
 

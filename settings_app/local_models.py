@@ -43,6 +43,29 @@ def change(model: LocalModel, values: Mapping[str, object], author: Author) -> L
     return model
 
 
+def remove(model: LocalModel, author: Author) -> None:
+    """Its name is known to clients no more; the folder stays."""
+    changes.delete(model, author)
+
+
+def check_free(name: str, field: str = "name") -> None:
+    """Raises ValidationError at `field` if no model can be given this name, or one has it."""
+    try:
+        LocalModel(name=name).clean_fields(exclude=["kind", "path"])
+    except ValidationError as error:
+        raise ValidationError({field: error.messages}) from None
+    if LocalModel.objects.filter(name=name).exists():
+        raise ValidationError({field: f"There is a model {name} already. Choose another name."})
+
+
+def free_name(repo_id: str) -> str:
+    """A name for a model of the hub that none has yet: short if it can be."""
+    every = set(LocalModel.objects.values_list("name", flat=True))
+    short = repo_id.rpartition("/")[2]
+    numbered = (f"{repo_id}-{number}" for number in range(2, len(every) + 3))
+    return next(name for name in (short, repo_id, *numbered) if name not in every)
+
+
 def kind_of(folder: Path) -> LocalModel.Kind:
     """What the model in a folder makes, read off its files.
 

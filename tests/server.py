@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,11 +132,11 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 
 @contextmanager
-def serving(home: Path, *arguments: str, **more: str) -> Iterator[Server]:
-    """A server on a free port, stopped at the end. `more` is added to its environment."""
+def serving(home: Path, *arguments: str, before: Sequence[str] = (), **more: str) -> Iterator[Server]:
+    """A server on a free port, stopped at the end. `more` is added to its environment; `before` runs its command."""
     env = environment(home, **more)
     process = subprocess.Popen(
-        [sys.executable, "manage.py", "serve", "--port", "0", *arguments],
+        [*before, sys.executable, "manage.py", "serve", "--port", "0", *arguments],
         cwd=PROJECT,
         env=env,
         stdout=subprocess.PIPE,

@@ -3,6 +3,7 @@
 from settings_app.models.access import Access
 from settings_app.models.api_key import ApiKey
 from settings_app.models.change import Change
+from settings_app.models.download import Download
 from settings_app.models.local_model import LocalModel
 from settings_app.models.pool import Pool
 from settings_app.models.provider import Provider
@@ -16,6 +17,7 @@ __all__ = [
     "Access",
     "ApiKey",
     "Change",
+    "Download",
     "LocalModel",
     "Pool",
     "Provider",
