@@ -89,6 +89,13 @@ def pin(request: HttpRequest, name: str, body: Pin) -> dict[str, object]:
     return _described(model, states.get(name))
 
 
+@router.delete("/models/{path:name}", response={204: None}, summary="Serve the model no more under this name")
+def stop_serving(request: HttpRequest, name: str) -> Status[None]:
+    """Requests that run may finish. Its folder stays where it is."""
+    local_models.remove(get_object_or_404(LocalModel, name=name), author(request))
+    return Status(204, None)
+
+
 def _or_refused(act: Callable[[], None]) -> None:
     """What a request would be told, in the shape of this API."""
     try:

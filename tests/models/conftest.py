@@ -1,5 +1,6 @@
 """A server whose hub is the tests' own, and a model on it."""
 
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -107,3 +108,11 @@ def until(holds: Callable[[], bool], seconds: float = 20) -> None:
     while not holds():
         assert time.monotonic() < ends, "it did not come about"
         time.sleep(0.05)
+
+
+def workers(server: Server) -> list[int]:
+    """The processes that fetch."""
+    listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True)
+    rows = [line.split(None, 2) for line in listed.stdout.splitlines()[1:]]
+    ours = [row for row in rows if int(row[1]) == server.process.pid]
+    return [int(row[0]) for row in ours if "inference.hub.worker" in row[2]]

@@ -6,7 +6,7 @@ import hashlib
 import pytest
 
 from tests.hub import Hub, Repository
-from tests.models.conftest import REPO, WEIGHTS, begin, look, turn, until, wait_for
+from tests.models.conftest import REPO, WEIGHTS, begin, look, turn, until, wait_for, workers
 from tests.server import Server
 from tests.v1.asking import SHORT, ask
 
@@ -43,6 +43,7 @@ def test_it_stands_still_while_paused_and_no_byte_comes_twice(server: Server, to
     until(lambda: look(server, row["id"])["done_bytes"] > HALF)
     turn(server, row["id"], "pause")
     paused = wait_for(server, row["id"], "paused")
+    until(lambda: workers(server) == [])
     assert not (server.home / "models" / "tests--tiny-4bit").exists()
     assert HALF < paused["done_bytes"] < paused["total_bytes"]
     told.let_go()
@@ -99,6 +100,7 @@ def test_what_changed_between_pause_and_resume_starts_over_and_the_rest_stays(
     row = begin(server)
     assert told.at_gate.wait(20)
     turn(server, row["id"], "pause")
+    until(lambda: workers(server) == [])
     repository = told.repositories[REPO]
     weights = bytearray(repository.files[WEIGHTS])
     weights[-4:] = b"\0\0\0\0"

@@ -14,7 +14,7 @@ import pytest
 
 from inference.hub.plan import HubFile, stored
 from tests.hub import Hub
-from tests.models.conftest import REPO, WEIGHTS, begin, hub_environment, look, turn, until, wait_for
+from tests.models.conftest import REPO, WEIGHTS, begin, hub_environment, look, turn, until, wait_for, workers
 from tests.server import PROJECT, alive, serving
 
 HALF = 400_000
@@ -31,9 +31,9 @@ def test_killed_in_mid_download_it_goes_on_from_what_is_there(told: Hub, tmp_pat
         turn(server, paused["id"], "pause")
         wait_for(server, paused["id"], "paused")
         admin_key = server.admin_key
-        workers = _workers(server.process.pid)
+        pids = workers(server)
         server.stop(signal.SIGKILL)
-        until(lambda: not any(alive(pid) for pid in workers))
+        until(lambda: not any(alive(pid) for pid in pids))
     told.let_go()
     with serving(tmp_path, **more) as server:
         server.admin_key = admin_key
@@ -141,9 +141,3 @@ def _work(
         worker.stdin.write(f"{json.dumps(job)}\n")
         worker.stdin.flush()
         return [json.loads(line) for line in worker.stdout]
-
-
-def _workers(pid: int) -> list[int]:
-    listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True)
-    rows = [line.split(None, 2) for line in listed.stdout.splitlines()[1:]]
-    return [int(row[0]) for row in rows if int(row[1]) == pid and "inference.hub.worker" in row[2]]
