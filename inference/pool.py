@@ -63,8 +63,9 @@ class Pool:
                 self._compare(place)
             self._changed()
         if settings.pool != before.pool:
-            for place in self._places.values():
-                self._configure(place)
+            if _told(settings) != _told(before):
+                for place in self._places.values():
+                    self._configure(place)
             self._changed()
 
     def join(self, model: Model, inbox: Inbox) -> Place:
@@ -302,6 +303,11 @@ class Pool:
         for place in (*self._leaving, *self._places.values()):
             found[place.name] = state_of(place, self._failures.get(place.name, ""))
         return [found[name] for name in sorted(found)]
+
+
+def _told(settings: Snapshot) -> tuple[int, float]:
+    """What runners are told of the settings."""
+    return settings.pool.prefill_chunk, settings.pool.prompt_cache_gb
 
 
 pool = Pool()

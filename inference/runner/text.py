@@ -95,6 +95,11 @@ class TextModel:
         self._pace.bound(prefill_chunk)
         self._prompt_cache.bound(prompt_cache_bytes)
         mx.clear_cache()
+        logger.info(
+            "from now on at most %d tokens of a prompt in a step, and %d MB of prompts that were read",
+            prefill_chunk,
+            prompt_cache_bytes // 1_000_000,
+        )
 
     def drop(self, id: str, reason: Reason, since: float) -> list[Event]:
         """Take a row out, wherever it is, with the text it still held. An unknown id is nothing.
