@@ -3,7 +3,7 @@ from django.db.models import Q
 
 
 class Migration(migrations.Migration):
-    dependencies = [("settings_app", "0010_moves")]
+    dependencies = [("settings_app", "0010_provider_words")]
     operations = [
         migrations.CreateModel(
             name="Download",

@@ -13,7 +13,7 @@ def drop_triggers(apps, schema_editor):
 class Migration(migrations.Migration):
     """The count of writes to the settings. Its triggers are laid after every migration, by `moves.lay_triggers`."""
 
-    dependencies = [("settings_app", "0009_provider_words")]
+    dependencies = [("settings_app", "0008_pool_row")]
     operations = [
         migrations.RunSQL(
             [

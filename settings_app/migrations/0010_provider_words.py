@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("settings_app", "0012_moves"),
+        ("settings_app", "0009_moves"),
     ]
 
     operations = [
