@@ -97,7 +97,7 @@ class Anthropic:
         return {"id": "msg_afar", "type": "message", "role": "assistant", "model": asked.get("model", "")}
 
 
-PROTOCOLS = {"openai": OpenAI(), "anthropic": Anthropic()}
+PROTOCOLS: dict[str, OpenAI | Anthropic] = {"openai": OpenAI(), "anthropic": Anthropic()}
 
 
 @dataclass

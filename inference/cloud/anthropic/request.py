@@ -61,8 +61,8 @@ class ChatRequest(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 def read(found: dict[str, Any]) -> ChatRequest:
-    """Raises InvalidRequest, which names the field."""
-    asked = body.convert(found, ChatRequest)
+    """Raises InvalidRequest, which names the field. One that is null asks for nothing, whichever it is."""
+    asked = body.convert({name: value for name, value in found.items() if value is not None}, ChatRequest)
     if asked.stream_options is not None and not asked.stream:
         raise InvalidRequest("stream_options is only allowed with stream.", param="stream_options")
     return asked
