@@ -38,6 +38,7 @@ _NEVER = tuple(ip_network(network) for network in ("0.0.0.0/8", "240.0.0.0/4"))
 _PLACE = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]+)(?::(?P<port>[0-9]{1,5}))?")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_PATH = re.compile(r"(?:[A-Za-z0-9/._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*")  # what is sent as it is written
 _DEVIATING = "ßς"  # the two standards of IDNA make other names of them
 _ENDPOINT = re.compile(r"/(chat/completions|completions|embeddings|messages|models)\Z")
 
@@ -189,8 +190,10 @@ def _allowed(address: Address, allow_private: bool, encrypted: bool) -> Address:
 
 def _clean_path(path: str) -> str:
     path = path.rstrip("/")
-    if not path.isascii() or ".." in path.split("/"):
-        raise _wrong("Write the path as it is: ASCII, and without ..")
+    if not _PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
+        raise _wrong(
+            "The path is letters, digits and a few signs, the others as in %20, and without . or .. in it."
+        )
     if found := _ENDPOINT.search(path):
         raise _wrong(
             f"Leave out {found[0]}: the base URL goes up to the version, like https://api.example.com/v1."

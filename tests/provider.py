@@ -108,7 +108,8 @@ class Provider:
     (`stall`), or breaks (`cut`). `events`: said in a stream instead of its own; `body`: sent, byte for byte, instead of
     any answer. `length_told`: it closes the connection where its answer ends otherwise.
 
-    `asked`: the bodies that it was sent; `got`: paths that were read. `left`: a client was gone before the end.
+    `asked`: the bodies that it was sent; `got`: paths that were read; `hosts`: the names that it was called by. `left`:
+    a client was gone before the end.
     """
 
     protocol: str = "openai"
@@ -125,6 +126,7 @@ class Provider:
     no_models: bool = False
     asked: list[dict[str, Any]] = field(default_factory=list)
     got: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
     connections: int = 0
     left: threading.Event = field(default_factory=threading.Event)
 
@@ -195,6 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         told = self.provider
         told.got.append(self.path)
+        told.hosts.add(self.headers["host"])
         if told.no_models:
             self._whole(404, {"error": {"message": "no such path"}})
         elif told.status != 200 or told.body is not None:

@@ -20,6 +20,7 @@ from settings_app.snapshot import Provider
 log = logging.getLogger(__name__)
 
 KEPT_SECONDS = 30.0  # a connection that is not in use, for the next request
+MOST_KEPT = 32  # of such, for each provider
 LOOK_SECONDS = 1.0  # from a change to the end of connections that were made before it
 
 
@@ -43,13 +44,14 @@ class Clients:
     @asynccontextmanager
     async def lent(self, provider: Provider) -> AsyncGenerator[httpx2.AsyncClient, None]:
         """The client for a provider, as its settings are now."""
-        client = self._held.get(provider.id)
+        client, outdated = self._held.get(provider.id), None
         if client is None or client.made_for != provider:
-            if client is not None:
-                await self._retire(client)
+            outdated = client
             client = self._held[provider.id] = _Client(provider, make(provider))
         client.users += 1
         try:
+            if outdated is not None:
+                await self._retire(outdated)
             yield client.http
         finally:
             client.users -= 1
@@ -120,7 +122,7 @@ class _Transport(httpx2.AsyncHTTPTransport):
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=_tls(),
             max_connections=None,
-            max_keepalive_connections=None,
+            max_keepalive_connections=MOST_KEPT,
             keepalive_expiry=KEPT_SECONDS,
             network_backend=network,
         )

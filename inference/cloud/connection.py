@@ -1,4 +1,4 @@
-"""One request to a provider, up to the head of its answer; and what went wrong, in words that follow its name."""
+"""One request to a provider, up to the head of its answer; and what went wrong on the way."""
 
 import os
 import ssl
@@ -13,8 +13,7 @@ from inference.cloud.network import CONNECT_SECONDS, AddressRefused, NameUnknown
 from inference.errors import ProviderFailed
 from settings_app.snapshot import Provider
 
-Failure = httpx2.HTTPError | httpx2.InvalidURL | AddressRefused | NameUnknown
-FAILURES = (httpx2.HTTPError, httpx2.InvalidURL, AddressRefused, NameUnknown)
+FAILURES = (httpx2.HTTPError, httpx2.InvalidURL, OSError, AddressRefused, NameUnknown)
 
 
 @asynccontextmanager
@@ -45,7 +44,22 @@ async def send(
         raise _failed(provider, error) from None
 
 
-def trouble(error: Failure) -> str:
+def _failed(provider: Provider, error: Exception) -> ProviderFailed:
+    message = f"Provider {provider.name} {_trouble(error)}"
+    if isinstance(error, AddressRefused):
+        return ProviderFailed(
+            message,
+            provider=provider.name,
+            cause="error",
+            status=503,
+            code="provider_address_refused",
+            headers={"x-should-retry": "false"},
+        )
+    cause = "timeout" if isinstance(error, httpx2.TimeoutException) else "error"
+    return ProviderFailed(message, provider=provider.name, cause=cause)
+
+
+def _trouble(error: Exception) -> str:
     """What went wrong, in words that follow "provider X"."""
     match error:
         case AddressRefused():
@@ -61,21 +75,6 @@ def trouble(error: Failure) -> str:
         case httpx2.InvalidURL():
             return "has a base URL that cannot be used."
     return f"cannot be reached ({type(error).__name__})."
-
-
-def _failed(provider: Provider, error: Failure) -> ProviderFailed:
-    message = f"Provider {provider.name} {trouble(error)}"
-    if isinstance(error, AddressRefused):
-        return ProviderFailed(
-            message,
-            provider=provider.name,
-            cause="error",
-            status=503,
-            code="provider_address_refused",
-            headers={"x-should-retry": "false"},
-        )
-    cause = "timeout" if isinstance(error, httpx2.TimeoutException) else "error"
-    return ProviderFailed(message, provider=provider.name, cause=cause)
 
 
 def _reason(error: BaseException) -> str:

@@ -1,7 +1,10 @@
 """Where a provider may be: spellings of a base URL, and addresses that are not what they seem."""
 
+import httpx2
 import pytest
 from django.core.exceptions import ValidationError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from settings_app.addresses import clean_base_url, is_public, refusal
 
@@ -127,7 +130,9 @@ def test_a_private_place_is_taken_where_it_is_allowed(written: str, stored: str)
         ("https://[::ffff:169.254.169.254]/", "never connected to"),
         ("https://0.0.0.0/", "never connected to"),
         ("http://8.8.8.8/v1", "Use https"),
-        ("https://api.example.com/v1/../admin", "without .."),
+        ("https://api.example.com/v1/../admin", "without . or .."),
+        ("https://api.example.com/v1/\N{SNOWMAN}", "The path is"),
+        ("https://api.example.com/v1%zz", "The path is"),
         ("https://api.example.com/v1/chat/completions", "Leave out /chat/completions"),
         ("https://api.example.com/v1/messages/", "Leave out /messages"),
         (f"https://api.example.com/{'a' * 500}", "500 characters"),
@@ -143,3 +148,48 @@ def test_what_a_base_url_became_is_itself_one() -> None:
     for written in ("https://API.example.com:443/v1//", "https://[2606:4700::1111]:8443/x/"):
         once = clean_base_url(written, allow_private=False)
         assert clean_base_url(once, allow_private=False) == once
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            "http://",
+            "https://",
+            "//",
+            "/",
+            "\\",
+            "@",
+            ":",
+            "?",
+            "#",
+            "[",
+            "]",
+            "%",
+            ".",
+            "..",
+            "-",
+            "_",
+            " ",
+            "\t",
+            "A",
+        ),
+        *("localhost", "a.example", "8.8.8.8", "::1", "0x7f", "127.1", ":443", "v1", "xn--", "\\t", "A"),
+        *("\N{IDEOGRAPHIC FULL STOP}", "\N{FULLWIDTH SOLIDUS}", "\N{LATIN SMALL LETTER E WITH ACUTE}"),
+    ]
+)
+
+
+@given(st.lists(PIECES | st.text(max_size=2), max_size=8).map("".join), st.booleans())
+def test_the_client_reads_a_base_url_as_it_was_judged(text: str, allow_private: bool) -> None:
+    """What stands between the slashes to one parser may be a password to another."""
+    try:
+        clean = clean_base_url(f"https://{text}", allow_private=allow_private)
+    except ValidationError:
+        return
+    read = httpx2.URL(f"{clean}/models")
+    place = clean.removeprefix("https://").partition("/")[0]
+    assert read.scheme == "https"
+    assert read.netloc.decode() == place
+    assert read.userinfo == read.query == b""
+    assert str(read) == f"{clean}/models"
+    assert clean_base_url(clean, allow_private=allow_private) == clean

@@ -401,7 +401,7 @@ def test_a_streamed_answer_with_tools_and_thinking(server: Server, anthropic_afa
 def test_a_stop_reason_is_a_finish_reason(
     server: Server, anthropic_afar: Provider, stop_reason: str, finish_reason: str, stream: bool
 ) -> None:
-    start = {**MESSAGE, "content": [], "stop_reason": None}
+    start: dict[str, Any] = {**MESSAGE, "content": [], "stop_reason": None}
     anthropic_afar.events = [
         {"type": "message_start", "message": start},
         *_block(0, {"type": "text", "text": "x"}),

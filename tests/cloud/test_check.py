@@ -125,5 +125,6 @@ def test_tls_is_verified_by_the_name_or_address_that_was_set(
         monkeypatch.setenv("SSL_CERT_FILE", str(made))
         clients._tls.cache_clear()
         assert checked(by_name).passed
+        assert told.hosts == {by_name.removeprefix("https://").removesuffix("/v1")}
         assert "certificate does not hold" in checked(told.url).said  # it is of localhost, not of 127.0.0.1
     clients._tls.cache_clear()

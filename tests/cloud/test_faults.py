@@ -15,7 +15,8 @@ from tests.v1.asking import CHAT, LONG, SHORT, ask
 from tests.v1.routed import plant, planted, rule
 
 CLOUD: dict[str, Any] = {**LONG, "model": "gpt-9"}
-HERE = {"provider": None, "target_model": "tiny", "causes": ["error", "overload", "timeout"]}
+CAUSES = ["error", "overload", "timeout"]
+HERE: dict[str, Any] = {"provider": None, "target_model": "tiny", "causes": CAUSES}
 
 
 def events(answer: httpx2.Response) -> list[str]:
@@ -125,7 +126,7 @@ def test_a_key_that_the_provider_refuses_is_not_the_clients(
 def test_each_failure_has_one_cause(server: Server, openai_afar: Provider, status: int, cause: str) -> None:
     openai_afar.status = status
     rule(server, "one", fallbacks=[{**HERE, "causes": [cause]}])
-    rule(server, "others", fallbacks=[{**HERE, "causes": [c for c in HERE["causes"] if c != cause]}])  # type: ignore[attr-defined]
+    rule(server, "others", fallbacks=[{**HERE, "causes": [other for other in CAUSES if other != cause]}])
     assert ask(server, **{**SHORT, "model": "one"}).headers["x-mlx-backend"] == "local"
     assert ask(server, **{**SHORT, "model": "others"}).status_code >= 400
 
