@@ -52,9 +52,8 @@ def change(id: int, values: Mapping[str, Any], author: Author) -> Provider:
 
 def save(provider: Provider, author: Author) -> Provider:
     """Validates, seals `entered_key`, stores and records. Raises ValidationError; then nothing is stored."""
-    with (
-        transaction.atomic()
-    ):  # it holds the database's write lock: no rotation comes between sealing and storing
+    # It holds the database's write lock: no rotation comes between sealing and storing.
+    with transaction.atomic():
         provider.full_clean()
         if provider.entered_key is not None:
             _take_key(provider, provider.entered_key)
@@ -124,9 +123,8 @@ def rotate_keys(author: Author) -> Rotated:
     """
     with sealing.rotation():
         _sync_commits()
-        with (
-            transaction.atomic()
-        ):  # begins with the database's write lock: nobody seals with an old key meanwhile
+        # It begins with the database's write lock: nobody seals with an old key meanwhile.
+        with transaction.atomic():
             rotated = _reseal()
             if rotated.resealed:
                 changes.record(
@@ -162,8 +160,9 @@ def _forget_test(provider: Provider) -> None:
 
 def _sync_commits() -> None:
     """A commit of this connection is on the disk when it returns; NORMAL leaves that to a later checkpoint."""
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA synchronous=FULL")
+    if not connection.in_atomic_block:  # SQLite refuses it there, and it would be too late
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA synchronous=FULL")
 
 
 def _reseal() -> Rotated:

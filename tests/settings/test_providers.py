@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from settings_app import api_keys, sealing
+from settings_app import api_keys, providers, sealing, stored
 from settings_app.changes import Author
 from settings_app.models import Change, Provider
 from settings_app.models.provider import NOT_A_KEY
@@ -229,6 +229,15 @@ def test_a_list_is_paged(call: Call) -> None:
     rest = call("GET", f"?limit=2&after={first['next_after']}").json()
     assert ([provider["name"] for provider in rest["providers"]], rest["next_after"]) == (["b"], None)
     assert call("GET", "?limit=0").status_code == 422
+
+
+def test_a_row_that_was_read_before_a_rotation_is_opened_after_it(call: Call) -> None:
+    call("POST", "", AFAR)
+    earlier, row = sealing.read(), Provider.objects.values_list(*providers.COLUMNS).get()
+    providers.rotate_keys(Author("ada", "command"))
+    assert providers.known(*row).problem == providers.UNREADABLE
+    assert providers.known(*row, earlier).api_key == KEY
+    assert stored.load().providers[row[0]].api_key == KEY
 
 
 def test_strangers_are_refused(client: Client) -> None:

@@ -179,6 +179,73 @@ def test_a_rotation_that_dies_loses_no_key_and_the_next_one_ends_it(
     assert far.key_sent() == KEY
 
 
+HELD = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "mlx_manager.settings"
+import django; django.setup()
+from django.core.management import call_command
+from settings_app import providers
+from settings_app.changes import Author
+import {module} as module
+then = module.{function}
+def held(*args, **more):
+    print("here", flush=True)
+    if {waits}: sys.stdin.readline()
+    return then(*args, **more)
+module.{function} = held
+{run}
+"""
+
+
+def test_a_second_rotation_waits_until_the_first_has_dropped_its_keys(far: Far) -> None:
+    """Else the first would drop the key that the second is about to open its rows with."""
+    with (
+        _held(far.server, "settings_app.sealing", "drop_old_keys", waits=True) as first,
+        _held(far.server, "fcntl", "flock", waits=False) as second,
+    ):
+        assert _line(first) == _line(second) == "here"
+        first.communicate("go on\n", timeout=60)
+        second.communicate(timeout=60)
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert len(_keys(far.server)) == 1
+    assert far.key_sent() == KEY
+
+
+def test_a_rotation_waits_for_a_key_that_is_sealed_and_not_stored_yet(far: Far) -> None:
+    """Else it would drop the key that sealed it, and never have seen the row."""
+    enter = f"providers.change({far.id}, {{'api_key': 'sk-entered-meanwhile'}}, Author('ada', 'api'))"
+    with (
+        _held(far.server, "settings_app.changes", "save", waits=True, run=enter) as entering,
+        _held(far.server, "settings_app.providers", "_sync_commits", waits=True) as rotating,
+    ):
+        assert _line(entering) == _line(rotating) == "here"
+        with pytest.raises(subprocess.TimeoutExpired):
+            rotating.communicate("go on\n", timeout=1)
+        entering.communicate("go on\n", timeout=60)
+        rotating.communicate(timeout=60)
+    assert (entering.returncode, rotating.returncode) == (0, 0)
+    assert far.key_sent() == "sk-entered-meanwhile"
+
+
+def _held(
+    server: Server, module: str, function: str, *, waits: bool, run: str = 'call_command("rotate_keys")'
+) -> "subprocess.Popen[str]":
+    """A process that says when it comes to a function, and waits there for a line if it is to."""
+    return subprocess.Popen(
+        [sys.executable, "-c", HELD.format(module=module, function=function, waits=waits, run=run)],
+        cwd=PROJECT,
+        env=server.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _line(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout
+    return process.stdout.readline().strip()
+
+
 def test_rotations_at_once_and_keys_that_are_entered_meanwhile_lose_nothing(far: Far) -> None:
     """Each change is answered, then read back by a request: whichever key sealed it, the file opens it."""
     ids = [_made(far.api, name=f"P{n}", base_url=far.told.url, api_key=f"sk-first-{n}") for n in range(3)]
@@ -203,7 +270,7 @@ def test_rotations_at_once_and_keys_that_are_entered_meanwhile_lose_nothing(far:
     with ThreadPoolExecutor(8) as pool:
         entering = [pool.submit(enter, id) for id in ids]
         asking = pool.submit(ask_on)
-        rotations = [pool.submit(rotate) for _ in range(3)]
+        rotations = [pool.submit(rotate) for _ in range(2)]
         for rotation in rotations:
             rotation.result()
         over.set()
