@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.forms import model_to_dict
 
-from settings_app import changes, snapshot
+from settings_app import changes, snapshot, stored
 from settings_app.changes import Author
 from settings_app.forms.pool import PoolForm
 from settings_app.json_values import typed
@@ -30,6 +30,16 @@ def save(values: Mapping[str, object], author: Author) -> Pool:
             raise ValidationError(form.errors.as_data())
         changes.save(form.instance, author)
         return form.instance
+
+
+def in_force() -> snapshot.Pool:
+    """What is stored, as `/v1` knows it."""
+    return stored.load().pool
+
+
+def machine_bytes() -> int:
+    """The memory of this machine, or what the operator says it is."""
+    return int(settings.MEMORY_BYTES)
 
 
 def limit_bytes(pool: snapshot.Pool) -> int:

@@ -1,5 +1,6 @@
 """Several models in less memory than they need together: who gets room, who waits for it, and who goes."""
 
+import functools
 import os
 import signal
 import threading
@@ -59,10 +60,14 @@ def api(pool_server: Server) -> Iterator[httpx2.Client]:
         pool_server.rows("UPDATE settings_app_localmodel SET idle_minutes = NULL, preload = 0")
         for name in SIZES:
             pin(api, name, False)
-            until(lambda name=name: api.post(f"/api/models/{name}/unload").status_code == 204)
+            until(functools.partial(unloads, api, name))
         until(lambda: not pool_server.runner_pids())
         yield api
     print(*pool_server.lines[seen:], sep="\n")
+
+
+def unloads(api: httpx2.Client, name: str) -> bool:
+    return api.post(f"/api/models/{name}/unload").status_code == 204
 
 
 def put(api: httpx2.Client, **settings: Any) -> None:
