@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from inference.errors import ApiError
-from inference.memory import size_text
+from inference.memory import MB, size_text
 from inference.place_state import PlaceState
 from inference.pool import pool
 from settings_app import changes, local_models, pool_settings
@@ -44,7 +44,8 @@ class Row:
 
     @property
     def prompts(self) -> str:
-        return size_text(self.state.prompt_cache_bytes) if self.state.prompt_cache_bytes else ""
+        held = self.state.prompt_cache_bytes or 0
+        return size_text(held) if held >= MB else ""
 
     @property
     def total(self) -> str:
