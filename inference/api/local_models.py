@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
@@ -53,6 +53,16 @@ class Pin(Schema):
     pinned: StrictBool
 
 
+class ModelChange(Schema):
+    """What is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pinned: StrictBool = False
+    preload: StrictBool = False
+    idle_minutes: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = None
+
+
 @router.get("/models", response=list[ModelOut], summary="The models of this machine")
 def index(request: HttpRequest) -> list[dict[str, object]]:
     states = {state.name: state for state in pool.states()}
@@ -94,6 +104,15 @@ def stop_serving(request: HttpRequest, name: str) -> Status[None]:
     """Requests that run may finish. Its folder stays where it is."""
     local_models.remove(get_object_or_404(LocalModel, name=name), author(request))
     return Status(204, None)
+
+
+@router.patch("/models/{path:name}", response=ModelOut, summary="Change how the pool treats the model")
+def patch(request: HttpRequest, name: str, body: ModelChange) -> dict[str, object]:
+    """It takes effect now; `preload` when the server starts."""
+    model = get_object_or_404(LocalModel, name=name)
+    local_models.change(model, body.model_dump(exclude_unset=True), author(request))
+    states = {state.name: state for state in pool.states()}
+    return _described(model, states.get(name))
 
 
 def _or_refused(act: Callable[[], None]) -> None:
