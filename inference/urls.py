@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from inference.pages import pool, providers
+from inference.pages import pool, providers, rules
 
 urlpatterns = [
     path("settings/providers/<int:pk>/test/", providers.test, name="settings-provider-test"),
@@ -12,4 +12,5 @@ urlpatterns = [
     path("settings/pool/models/<path:name>/unload/", pool.unload, name="pool-unload"),
     path("settings/pool/models/<path:name>/pinned/", pool.keep, {"field": "pinned"}, name="pool-pinned"),
     path("settings/pool/models/<path:name>/preload/", pool.keep, {"field": "preload"}, name="pool-preload"),
+    path("settings/route/", rules.route, name="settings-route"),
 ]

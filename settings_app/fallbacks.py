@@ -1,6 +1,5 @@
 """The fallbacks of a routing rule as they are stored: what such a list may hold, in the words of every door."""
 
-import math
 from collections.abc import Collection
 from typing import Any
 
@@ -12,13 +11,14 @@ CAUSES = ("error", "overload", "timeout")
 FIELDS = ("provider", "target_model", "causes", "after_seconds")
 MOST = 8
 LONGEST_SECONDS = 7200
+NOT_SECONDS = f"give a number of seconds above 0 and at most {LONGEST_SECONDS}, or none."
 
 
 class FallbackError(ValidationError):
     """What is wrong with one field of one fallback. `number`: from 1. `field` "": with all of it."""
 
     def __init__(self, number: int, field: str, said: str) -> None:
-        super().__init__(f"Fallback {number}: {said}")
+        super().__init__(f"Fallback {number}{f', {field}' if field else ''}: {said}")
         self.number = number
         self.field = field
         self.said = said
@@ -82,36 +82,35 @@ class _Entry:
         if value is None:
             return None
         if type(value) is not int or value not in self._known:
-            self._wrong("provider", f"there is no provider {value!r}. null is this machine.")
+            self._wrong("provider", "there is no such provider. Choose another, or this machine.")
             return None
         if self._local_only:
-            self._wrong("provider", "it is a provider, and this rule never leaves this machine.")
+            self._wrong("provider", "this rule never leaves this machine, so it can name none.")
         return value
 
     def _target_model(self, value: object) -> str:
         if not isinstance(value, str) or len(value) > 200:
-            self._wrong("target_model", "target_model is a name of at most 200 characters; empty: the same.")
+            self._wrong(
+                "target_model",
+                "give a name of at most 200 characters, or none for the one that was asked for.",
+            )
             return ""
         return value
 
     def _causes(self, value: object) -> list[str]:
         if not isinstance(value, list) or not value or not all(cause in CAUSES for cause in value):
-            self._wrong("causes", f"causes is a list of one or more of {', '.join(CAUSES)}.")
+            self._wrong("causes", f"name one or more of {', '.join(CAUSES)}.")
             return []
         return [cause for cause in CAUSES if cause in value]
 
     def _after_seconds(self, value: object) -> float | None:
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            self._wrong(
-                "after_seconds", "after_seconds is a number of seconds; without it, half of what is left."
-            )
-        elif not (math.isfinite(value) and 0 < value <= LONGEST_SECONDS):
-            self._wrong("after_seconds", f"after_seconds is above 0 and at most {LONGEST_SECONDS}.")
-        else:
-            return float(value)
-        return None
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (is_number and 0 < value <= LONGEST_SECONDS):  # NaN is neither
+            self._wrong("after_seconds", NOT_SECONDS)
+            return None
+        return float(value)
 
     def _wrong(self, field: str, said: str) -> None:
         self._errors.append(FallbackError(self._number, field, said))

@@ -2,7 +2,7 @@ from django.contrib.auth import views as auth
 from django.urls import path
 from django.views.generic import RedirectView
 
-from settings_app.views import api_keys, history, providers, sections, serving, setup, timeouts
+from settings_app.views import api_keys, history, providers, rules, sections, serving, setup, timeouts
 from settings_app.views.sign_in import SignIn
 
 urlpatterns = [
@@ -21,6 +21,13 @@ urlpatterns = [
     path("settings/providers/<int:pk>/switch/", providers.switch, name="settings-provider-switch"),
     path("settings/providers/<int:pk>/delete/", providers.delete, name="settings-provider-delete"),
     path("settings/serving/", serving.save, name="settings-serving"),
+    path("settings/rules/", rules.index, name="settings-rules"),
+    path("settings/rules/new/", rules.edit, name="settings-rules-new"),
+    path("settings/rules/<int:rule_id>/", rules.edit, name="settings-rules-edit"),
+    path("settings/rules/<int:rule_id>/switch/", rules.switch, name="settings-rules-switch"),
+    path("settings/rules/<int:rule_id>/move/", rules.move, name="settings-rules-move"),
+    path("settings/rules/<int:rule_id>/delete/", rules.delete, name="settings-rules-delete"),
+    path("settings/rules/undo/<int:change_id>/", rules.undo, name="settings-rules-undo"),
     path("history/", history.history_page, name="history"),
     path("history/<int:change_id>/revert/", history.revert, name="history-revert"),
     path("keys/", api_keys.page, name="keys"),

@@ -1,14 +1,12 @@
 """POST /api/settings/rules/test: what the router would do with a name, said by the router itself."""
 
+from typing import Annotated
+
 from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import ConfigDict, Field, StrictStr
 
-from inference import routing
-from inference.errors import ApiError
-from inference.routing import Decision, Target
-from settings_app import stored
-from settings_app.snapshot import Snapshot
+from inference.trial import Trial, trial
 
 router = Router(tags=["Routing rules"])
 
@@ -16,7 +14,7 @@ router = Router(tags=["Routing rules"])
 class Asked(Schema):
     model_config = ConfigDict(extra="forbid")
 
-    model: StrictStr
+    model: Annotated[StrictStr, Field(min_length=1)]
 
 
 class RuleOut(Schema):
@@ -45,32 +43,6 @@ class DecisionOut(Schema):
 
 
 @router.post("/rules/test", response=DecisionOut, summary="Where a request for a model would go")
-def test_rules(request: HttpRequest, body: Asked) -> dict[str, object]:
+def test_rules(request: HttpRequest, body: Asked) -> Trial:
     """Nothing is sent anywhere."""
-    settings = stored.load()
-    try:
-        decision = routing.decide(body.model, settings)
-    except ApiError as error:
-        nothing: dict[str, object] = {"rule": None, "targets": [], "skipped": []}
-        return {"model": body.model, **nothing, "refused": error.message, "status": error.status}
-    return {"model": body.model, **_said(decision, settings), "refused": "", "status": 200}
-
-
-def _said(decision: Decision, settings: Snapshot) -> dict[str, object]:
-    return {
-        "rule": decision.rule,
-        "targets": [_target(target, settings) for target in decision.targets],
-        "skipped": list(decision.skipped),
-    }
-
-
-def _target(target: Target, settings: Snapshot) -> dict[str, object]:
-    missing = target.provider is None and target.model not in settings.models
-    return {
-        "backend": target.backend,
-        "provider": target.provider.id if target.provider else None,
-        "model": target.model,
-        "causes": list(target.causes),
-        "after_seconds": target.after_seconds,
-        "problem": "There is no such model on this machine." if missing else "",
-    }
+    return trial(body.model)

@@ -83,8 +83,12 @@ def test_a_rule_has_what_was_said_and_defaults_for_the_rest(call: Call, afar: Pr
         ({"pattern": "x", "colour": "red"}, "colour", "not permitted"),
         ({"pattern": "x", "position": 0}, "position", "greater than or equal to 1"),
         ({"pattern": "x", "fallbacks": {}}, "fallbacks", "list"),
-        ({"pattern": "x", "fallbacks": [{}]}, "fallbacks", "Fallback 1: causes is a list"),
-        ({"pattern": "x", "fallbacks": [{"causes": ["error"], "provider": 99}]}, "fallbacks", "provider 99"),
+        ({"pattern": "x", "fallbacks": [{}]}, "fallbacks", "Fallback 1, causes: name one or more of"),
+        (
+            {"pattern": "x", "fallbacks": [{"causes": ["error"], "provider": 99}]},
+            "fallbacks",
+            "no such provider",
+        ),
         ({"pattern": "x", "fallbacks": [{"causes": ["error"], "why": 1}]}, "fallbacks", "nothing else"),
         ({"pattern": "x", "fallbacks": [{"causes": ["error"], "after_seconds": 0}]}, "fallbacks", "above 0"),
         (
@@ -112,7 +116,7 @@ def test_what_never_leaves_this_machine_names_no_provider(call: Call, afar: Prov
     said = {error["loc"][-1]: error["msg"] for error in answer.json()["detail"]}
     assert said == {
         "provider": "This rule never leaves this machine, so it can name no provider.",
-        "fallbacks": "Fallback 1: it is a provider, and this rule never leaves this machine.",
+        "fallbacks": "Fallback 1, provider: this rule never leaves this machine, so it can name none.",
     }
 
 
@@ -268,7 +272,7 @@ def test_the_admin_is_a_door_with_the_same_checks_and_the_same_history(client: C
     refused = client.post(add, typed)
     errors = refused.context["adminform"].form.errors
     assert "The pattern cannot be used" in errors["pattern"][0]
-    assert "Fallback 1: causes is a list" in errors["fallbacks"][0]
+    assert "Fallback 1, causes: name one or more of" in errors["fallbacks"][0]
     made(call, "a")
     assert client.post(add, {**typed, "pattern": "b+", "fallbacks": "[]"}).status_code == 302
     assert patterns(call) == [(1, "a"), (2, "b+")]
