@@ -8,11 +8,13 @@ import time
 from collections.abc import Awaitable, Callable
 from urllib.parse import unquote, urlsplit
 
+from asgiref.sync import sync_to_async
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.decorators import async_only_middleware
 
+from inference import page_session
 from inference.api import body, chat, completions, embeddings, models
 from inference.arrival import Arrival
 from inference.call import new_id
@@ -81,7 +83,7 @@ async def _answer(request: HttpRequest, arrival: Arrival) -> HttpResponseBase:
     _check_host(request)
     _check_origin(request)
     settings = arrival.settings = await stored.current()
-    arrival.key = _check_key(request, settings)
+    arrival.key = await _admitted(request, settings)
     return await _view(request)(request, arrival)
 
 
@@ -159,10 +161,13 @@ def _host_of(origin: str) -> str:
         return ""
 
 
-def _check_key(request: HttpRequest, settings: Snapshot) -> Key | None:
+async def _admitted(request: HttpRequest, settings: Snapshot) -> Key | None:
+    """The key that was sent, or what stands for one. None on this machine, which needs none."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     given = token.strip() if scheme.lower() == "bearer" else ""
     key = settings.keys.get(hashlib.sha256(given.encode()).hexdigest()) if given else None
+    if key is None and page_session.is_offered(request):
+        key = await sync_to_async(page_session.key_of)(request)
     if key is None and (settings.require_key_on_loopback or not _from_this_machine(request)):
         said = "The API key is wrong or revoked." if given else "No API key was sent."
         raise Unauthorized(

@@ -2,9 +2,20 @@
 
 from django.urls import path
 
-from inference.pages import pool, providers, rules
+from inference.pages import chat, hub, models, pool, providers, rules
 
 urlpatterns = [
+    path("models/", hub.page, name="models"),
+    path("models/here/", models.here, name="models-here"),
+    path("models/live/", models.live, name="models-live"),
+    path("models/act/", models.act, name="models-act"),
+    path("models/disk/<slug:disk_id>/serve/", models.serve, name="models-serve"),
+    path("models/disk/<slug:disk_id>/remove/", models.remove, name="models-remove"),
+    path("models/hub/", hub.search, name="models-hub"),
+    path("models/hub/<str:owner>/<str:name>/", hub.offer, name="models-offer"),
+    path("models/downloads/<int:download_id>/<slug:verb>/", hub.turn, name="models-download"),
+    path("models/try/", chat.page, name="models-try"),
+    path("models/try/figures/<slug:request_id>/", chat.figures, name="models-try-figures"),
     path("settings/providers/<int:pk>/test/", providers.test, name="settings-provider-test"),
     path("settings/pool/", pool.save, name="settings-pool"),
     path("settings/pool/live/", pool.live, name="pool-live"),

@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import FLOOR
 from tests.hub import Hub, Repository, hub
+from tests.pages.conftest import browser as browser
 from tests.server import Server, environment, manage, serving
 from tests.tiny_model import make_tiny_model
 

@@ -52,7 +52,9 @@ def disk(server: Server) -> dict[str, dict[str, Any]]:
 
 
 def test_facts_of_models_wherever_they_lie(server: Server, models: Path) -> None:
-    quantised = {"quantization": {"group_size": 32, "bits": 4, "lm_head": {"group_size": 32, "bits": 8}}}
+    quantised: dict[str, Any] = {
+        "quantization": {"group_size": 32, "bits": 4, "lm_head": {"group_size": 32, "bits": 8}}
+    }
     make_tiny_model(models / "org--mixed", **quantised)
     (models / "org--mixed" / "README.md").write_text("---\ntags: [a]\nlicense: mit\n---\n")
     make_tiny_model(models / "owner" / "nested")
