@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.conftest import warm
 from tests.hub import Hub
 from tests.models.conftest import REPO, begin, until, wait_for
 from tests.pages import PASSWORD, sign_in
@@ -19,6 +20,7 @@ from tests.v1.asking import SHORT, ask
 pytestmark = pytest.mark.browser
 
 HALF = 400_000
+LOAD_MS = 60_000  # a runner's start, on a machine that has much else to do
 Open = Callable[..., AbstractContextManager[BrowserContext]]
 
 
@@ -68,10 +70,10 @@ def test_from_the_search_to_a_stopped_answer(server: Server, told: Hub, page: Pa
     bar = page.get_by_role("progressbar", name=f"Download of {REPO}")
     expect(bar).to_have_attribute("value", re.compile(r"^5\d"))
     told.let_go()
-    expect(page.get_by_text("checked and complete")).to_be_visible()
+    expect(page.get_by_text("checked and complete")).to_be_visible(timeout=LOAD_MS)
     page.get_by_role("button", name="Load mine").click()
     expect(page.get_by_role("button", name="Unload mine")).to_be_visible()
-    expect(page.get_by_text("Loaded", exact=True)).to_be_visible()
+    expect(page.get_by_text("Loaded", exact=True)).to_be_visible(timeout=LOAD_MS)
     page.get_by_label("More for mine").click()
     page.get_by_role("link", name="Try it").click()
     page.get_by_label("Message", exact=True).fill("Tell me everything")
@@ -114,7 +116,7 @@ def test_a_page_that_is_open_follows_what_happens_elsewhere(server: Server, told
     search.fill("typed")
     search.focus()
     wait_for(server, begin(server)["id"], "done")
-    expect(page.get_by_text("checked and complete")).to_be_visible()
+    expect(page.get_by_text("checked and complete")).to_be_visible(timeout=LOAD_MS)
     expect(page.get_by_role("button", name="Load tiny-4bit")).to_be_visible()
     expect(search).to_be_focused()
     expect(search).to_have_value("typed")
@@ -169,6 +171,7 @@ def test_without_scripts_everything_still_works(server: Server, told: Hub, open_
         with server.api() as api:
             id = api.get("/api/models/downloads").json()[0]["id"]
         wait_for(server, id, "done")
+        assert ask(server, **{**SHORT, "model": "plain"}).status_code == 200  # it is loaded then
         page.goto("/models/try/?model=plain")
         page.get_by_label("Message", exact=True).fill("Tell me something")
         page.get_by_role("button", name="Send").click()
@@ -177,7 +180,7 @@ def test_without_scripts_everything_still_works(server: Server, told: Hub, open_
         page.get_by_role("button", name="Send").click()
         expect(page.locator("#chat-log li")).to_have_count(4)
         rows = server.rows("SELECT api_key, status FROM settings_app_requestlog WHERE model = 'plain'")
-        assert [(row["api_key"], row["status"]) for row in rows] == [("page: ada", "ok")] * 2
+        assert [(row["api_key"], row["status"]) for row in rows][1:] == [("page: ada", "ok")] * 2
         page.goto("/models/")
         _menu(page, "plain", "Stop serving")
         expect(page.locator(".messages")).to_contain_text("plain is served no more")
@@ -202,6 +205,7 @@ def test_axe_finds_nothing(server: Server, told: Hub, open_context: Open, screen
     told.repositories["tests/failing"] = told.repositories[REPO]
     begin(server)
     with open_context(**screen) as context:
+        warm(server)
         page = context.pages[0]
         page.goto("/models/?search=tiny")
         expect(page.get_by_role("progressbar")).to_be_visible()
