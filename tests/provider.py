@@ -102,7 +102,7 @@ PROTOCOLS: dict[str, OpenAI | Anthropic] = {"openai": OpenAI(), "anthropic": Ant
 
 @dataclass
 class Provider:
-    """What it does, and what was done to it.
+    """What it does, and what was done to it. `id`: its own at the server under test.
 
     `silence`: seconds before its first byte. After its words a stream goes on for ever (`endless`), or says no more
     (`stall`), or breaks (`cut`). `events`: said in a stream instead of its own; `body`: sent, byte for byte, instead of
@@ -114,6 +114,7 @@ class Provider:
 
     protocol: str = "openai"
     url: str = ""
+    id: int = 0
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     silence: float = 0.0
@@ -129,6 +130,11 @@ class Provider:
     hosts: set[str] = field(default_factory=set)
     connections: int = 0
     left: threading.Event = field(default_factory=threading.Event)
+
+    def forget(self) -> None:
+        """What it was told to do, and what was done to it."""
+        fresh = Provider(self.protocol, self.url, self.id)
+        vars(self).update(vars(fresh))
 
     @property
     def spoken(self) -> OpenAI | Anthropic:

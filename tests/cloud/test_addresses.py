@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 from django.core.exceptions import ValidationError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from settings_app.addresses import clean_base_url, is_public, refusal
@@ -179,6 +179,7 @@ PIECES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES | st.text(max_size=2), max_size=8).map("".join), st.booleans())
 def test_the_client_reads_a_base_url_as_it_was_judged(text: str, allow_private: bool) -> None:
     """What stands between the slashes to one parser may be a password to another."""

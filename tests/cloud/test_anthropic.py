@@ -10,6 +10,8 @@ from tests.provider import KEY, WORDS, Provider
 from tests.server import Server
 from tests.v1.asking import ask
 
+pytestmark = pytest.mark.parametrize("planted_afar", ["anthropic"], indirect=True)
+
 USER = {"role": "user", "content": "hi"}
 WEATHER = {
     "type": "function",
@@ -50,7 +52,7 @@ def sent(afar: Provider) -> dict[str, Any]:
     return afar.asked[-1]
 
 
-def test_a_chat_is_answered(server: Server, anthropic_afar: Provider) -> None:
+def test_a_chat_is_answered(server: Server, afar: Provider) -> None:
     answer = chat(server)
     (choice,) = answer.choices
     assert (choice.message.content, choice.finish_reason) == ("".join(WORDS), "stop")
@@ -60,7 +62,7 @@ def test_a_chat_is_answered(server: Server, anthropic_afar: Provider) -> None:
         3,
         10,
     )
-    assert sent(anthropic_afar) == {
+    assert sent(afar) == {
         "model": "large",
         "max_tokens": 8192,
         "messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}],
@@ -70,7 +72,7 @@ def test_a_chat_is_answered(server: Server, anthropic_afar: Provider) -> None:
     }
 
 
-def test_a_chat_is_streamed(server: Server, anthropic_afar: Provider) -> None:
+def test_a_chat_is_streamed(server: Server, afar: Provider) -> None:
     chunks = chat(server, stream=True, stream_options={"include_usage": True})
     assert chunks[0].choices[0].delta.role == "assistant"
     assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == "".join(WORDS)
@@ -85,10 +87,10 @@ def test_a_chat_is_streamed(server: Server, anthropic_afar: Provider) -> None:
         2,
     )
     assert all(chunk.usage is None for chunk in chunks[:-1])
-    assert sent(anthropic_afar)["stream"] is True
+    assert sent(afar)["stream"] is True
 
 
-def test_usage_is_streamed_to_those_who_ask(server: Server, anthropic_afar: Provider) -> None:
+def test_usage_is_streamed_to_those_who_ask(server: Server, afar: Provider) -> None:
     answer = ask(server, model="gpt-9", messages=[USER], stream=True)
     assert "usage" not in answer.text
 
@@ -139,11 +141,11 @@ def test_usage_is_streamed_to_those_who_ask(server: Server, anthropic_afar: Prov
     ],
 )
 def test_a_field_is_translated(
-    server: Server, anthropic_afar: Provider, asked: dict[str, Any], translated: dict[str, Any]
+    server: Server, afar: Provider, asked: dict[str, Any], translated: dict[str, Any]
 ) -> None:
     assert ask(server, model="gpt-9", messages=[USER], **asked).status_code == 200
     known = ("model", "path", "x-api-key", "anthropic-version", "messages")
-    got = {name: value for name, value in sent(anthropic_afar).items() if name not in known}
+    got = {name: value for name, value in sent(afar).items() if name not in known}
     if "tool_choice" in translated:
         del got["tools"]
     assert got == {"max_tokens": 8192, **translated}
@@ -189,13 +191,13 @@ def test_a_field_is_translated(
     ],
 )
 def test_what_cannot_be_translated_is_refused_by_name(
-    server: Server, anthropic_afar: Provider, asked: dict[str, Any], param: str
+    server: Server, afar: Provider, asked: dict[str, Any], param: str
 ) -> None:
     answer = ask(server, **{"model": "gpt-9", "messages": [USER], **asked})
     error = answer.json()["error"]
     assert (answer.status_code, error["type"], error["param"]) == (400, "invalid_request_error", param)
     assert error["message"]
-    assert anthropic_afar.asked == []
+    assert afar.asked == []
     assert server.logged(answer.headers["x-request-id"])["status"] == "rejected"
 
 
@@ -208,29 +210,27 @@ def test_what_cannot_be_translated_is_refused_by_name(
     ],
 )
 def test_what_is_no_text_is_refused_with_the_message_named(
-    server: Server, anthropic_afar: Provider, part: dict[str, Any]
+    server: Server, afar: Provider, part: dict[str, Any]
 ) -> None:
     with pytest.raises(openai.BadRequestError) as raised:
         chat(server, messages=[USER, {"role": "user", "content": [{"type": "text", "text": "see"}, part]}])
     assert raised.value.param == "messages[1].content[1]"
     assert part["type"] in raised.value.message
-    assert anthropic_afar.asked == []
+    assert afar.asked == []
 
 
 @pytest.mark.parametrize(
     ("path", "body"), [("completions", {"prompt": "hi"}), ("embeddings", {"input": "hi"})]
 )
-def test_other_endpoints_are_refused(
-    server: Server, anthropic_afar: Provider, path: str, body: dict[str, Any]
-) -> None:
+def test_other_endpoints_are_refused(server: Server, afar: Provider, path: str, body: dict[str, Any]) -> None:
     answer = ask(server, f"/v1/{path}", model="gpt-9", **body)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["param"]) == (400, "unsupported_endpoint", "model")
     assert f"/v1/{path}" in error["message"]
-    assert anthropic_afar.asked == []
+    assert afar.asked == []
 
 
-def test_turns_are_translated(server: Server, anthropic_afar: Provider) -> None:
+def test_turns_are_translated(server: Server, afar: Provider) -> None:
     call = {
         "id": "call_1",
         "type": "function",
@@ -254,7 +254,7 @@ def test_turns_are_translated(server: Server, anthropic_afar: Provider) -> None:
             {"role": "user", "content": "Why?"},
         ],
     )
-    said = sent(anthropic_afar)
+    said = sent(afar)
     assert said["system"] == [
         {"type": "text", "text": "Be brief."},
         {"type": "text", "text": "Long.", "cache_control": {"type": "ephemeral"}},
@@ -286,7 +286,7 @@ def test_turns_are_translated(server: Server, anthropic_afar: Provider) -> None:
     ]
 
 
-def test_arguments_that_are_no_object_are_refused(server: Server, anthropic_afar: Provider) -> None:
+def test_arguments_that_are_no_object_are_refused(server: Server, afar: Provider) -> None:
     for arguments in ("[1]", "{", '"x"'):
         call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": arguments}}
         answer = ask(server, model="gpt-9", messages=[USER, {"role": "assistant", "tool_calls": [call]}])
@@ -310,9 +310,9 @@ USAGE = {
 }
 
 
-def test_a_whole_answer_with_tools_and_thinking(server: Server, anthropic_afar: Provider) -> None:
+def test_a_whole_answer_with_tools_and_thinking(server: Server, afar: Provider) -> None:
     whole = {**MESSAGE, "content": BLOCKS, "stop_reason": "tool_use", "usage": USAGE}
-    anthropic_afar.body = [json.dumps(whole).encode()]
+    afar.body = [json.dumps(whole).encode()]
     answer = chat(server, tools=[WEATHER])
     (choice,) = answer.choices
     assert (choice.finish_reason, choice.message.content) == ("tool_calls", "Let me look.")
@@ -331,9 +331,9 @@ def test_a_whole_answer_with_tools_and_thinking(server: Server, anthropic_afar: 
     assert usage.prompt_tokens_details.cache_creation_tokens == 5
 
 
-def test_a_streamed_answer_with_tools_and_thinking(server: Server, anthropic_afar: Provider) -> None:
+def test_a_streamed_answer_with_tools_and_thinking(server: Server, afar: Provider) -> None:
     """Through the official client's own accumulator, which parses the arguments."""
-    anthropic_afar.events = [
+    afar.events = [
         {"type": "message_start", "message": {**MESSAGE, "content": [], "stop_reason": None, "usage": USAGE}},
         *_block(
             0,
@@ -399,10 +399,10 @@ def test_a_streamed_answer_with_tools_and_thinking(server: Server, anthropic_afa
     ],
 )
 def test_a_stop_reason_is_a_finish_reason(
-    server: Server, anthropic_afar: Provider, stop_reason: str, finish_reason: str, stream: bool
+    server: Server, afar: Provider, stop_reason: str, finish_reason: str, stream: bool
 ) -> None:
     start: dict[str, Any] = {**MESSAGE, "content": [], "stop_reason": None}
-    anthropic_afar.events = [
+    afar.events = [
         {"type": "message_start", "message": start},
         *_block(0, {"type": "text", "text": "x"}),
         {"type": "message_delta", "delta": {"stop_reason": stop_reason}},
@@ -410,23 +410,23 @@ def test_a_stop_reason_is_a_finish_reason(
     ]
     if not stream:
         whole = {**start, "content": [{"type": "text", "text": "x"}], "stop_reason": stop_reason}
-        anthropic_afar.body = [json.dumps(whole).encode()]
+        afar.body = [json.dumps(whole).encode()]
     answer = ask(server, model="gpt-9", messages=[USER], stream=stream)
     assert f'"finish_reason":"{finish_reason}"' in answer.text
     row = server.logged(answer.headers["x-request-id"])
     assert (row["status"], row["finish_reason"]) == ("ok", finish_reason)
 
 
-def test_a_whole_answer_without_a_stop_reason_is_none(server: Server, anthropic_afar: Provider) -> None:
+def test_a_whole_answer_without_a_stop_reason_is_none(server: Server, afar: Provider) -> None:
     whole = {**MESSAGE, "content": [{"type": "text", "text": "x"}], "stop_reason": None}
-    anthropic_afar.body = [json.dumps(whole).encode()]
+    afar.body = [json.dumps(whole).encode()]
     assert ask(server, model="gpt-9", messages=[USER]).status_code == 502
 
 
-def test_its_refusals_keep_their_words(server: Server, anthropic_afar: Provider) -> None:
+def test_its_refusals_keep_their_words(server: Server, afar: Provider) -> None:
     said = {"type": "invalid_request_error", "message": "max_tokens: 9 > 8"}
-    anthropic_afar.status = 400
-    anthropic_afar.body = [json.dumps({"type": "error", "error": said, "request_id": "req_1"}).encode()]
+    afar.status = 400
+    afar.body = [json.dumps({"type": "error", "error": said, "request_id": "req_1"}).encode()]
     with pytest.raises(openai.BadRequestError) as raised:
         chat(server)
     assert "Provider Afar answered with 400: max_tokens: 9 > 8" in raised.value.message

@@ -12,8 +12,10 @@ import pytest
 from tests.provider import KEY, WORDS, OpenAI, Provider, provider
 from tests.server import Server
 from tests.v1.asking import CHAT, LONG, SHORT, ask
-from tests.v1.routed import plant, planted, rule
+from tests.v1.routed import change, plant, rule
 
+OPENAI = pytest.mark.parametrize("planted_afar", ["openai"], indirect=True)
+ANTHROPIC = pytest.mark.parametrize("planted_afar", ["anthropic"], indirect=True)
 CLOUD: dict[str, Any] = {**LONG, "model": "gpt-9"}
 CAUSES = ["error", "overload", "timeout"]
 HERE: dict[str, Any] = {"provider": None, "target_model": "tiny", "causes": CAUSES}
@@ -29,6 +31,7 @@ def text(said: list[str]) -> str:
     return "".join(choice["delta"].get("content") or "" for choice in choices)
 
 
+@OPENAI
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(
     ("status", "seen", "kind", "log_status"),
@@ -46,11 +49,11 @@ def text(said: list[str]) -> str:
     ],
 )
 def test_a_providers_status_is_kept(
-    server: Server, openai_afar: Provider, status: int, seen: int, kind: str, log_status: str, stream: bool
+    server: Server, afar: Provider, status: int, seen: int, kind: str, log_status: str, stream: bool
 ) -> None:
-    openai_afar.status = status
-    openai_afar.body = [b'{"error": {"message": "It is so.", "param": "messages"}}']
-    openai_afar.headers = {"retry-after": "7", "x-should-retry": "false", "x-other": "no"}
+    afar.status = status
+    afar.body = [b'{"error": {"message": "It is so.", "param": "messages"}}']
+    afar.headers = {"retry-after": "7", "x-should-retry": "false", "x-other": "no"}
     answer = ask(server, **CLOUD, stream=stream)
     assert answer.status_code == seen
     assert answer.json()["error"] == {
@@ -67,6 +70,7 @@ def test_a_providers_status_is_kept(
     assert (row["status"], row["http_status"], row["backend"]) == (log_status, seen, "Afar")
 
 
+@OPENAI
 @pytest.mark.parametrize(
     ("body", "message", "kind", "code"),
     [
@@ -90,9 +94,9 @@ def test_a_providers_status_is_kept(
     ],
 )
 def test_the_words_of_any_provider_are_found(
-    server: Server, openai_afar: Provider, body: str, message: str, kind: str, code: str
+    server: Server, afar: Provider, body: str, message: str, kind: str, code: str
 ) -> None:
-    openai_afar.status, openai_afar.body = 400, [body.encode()]
+    afar.status, afar.body = 400, [body.encode()]
     answer = ask(server, **CLOUD)
     error = answer.json()["error"]
     assert answer.status_code == 400
@@ -115,6 +119,7 @@ def test_a_key_that_the_provider_refuses_is_not_the_clients(
     assert server.logged(error.request_id)["error_code"] == "provider_auth_failed"
 
 
+@OPENAI
 @pytest.mark.parametrize(
     ("status", "cause"),
     [
@@ -123,20 +128,26 @@ def test_a_key_that_the_provider_refuses_is_not_the_clients(
         *((status, "timeout") for status in (408, 504, 524)),
     ],
 )
-def test_each_failure_has_one_cause(server: Server, openai_afar: Provider, status: int, cause: str) -> None:
-    openai_afar.status = status
-    rule(server, "one", fallbacks=[{**HERE, "causes": [cause]}])
-    rule(server, "others", fallbacks=[{**HERE, "causes": [other for other in CAUSES if other != cause]}])
+def test_each_failure_has_one_cause(server: Server, afar: Provider, status: int, cause: str) -> None:
+    afar.status = status
+    rule(server, afar, "one", fallbacks=[{**HERE, "causes": [cause]}])
+    rule(
+        server,
+        afar,
+        "others",
+        fallbacks=[{**HERE, "causes": [other for other in CAUSES if other != cause]}],
+    )
     assert ask(server, **{**SHORT, "model": "one"}).headers["x-mlx-backend"] == "local"
     assert ask(server, **{**SHORT, "model": "others"}).status_code >= 400
 
 
+@OPENAI
 @pytest.mark.parametrize("status", [400, 413, 415, 422])
 def test_what_the_client_did_wrong_is_told_to_it_and_no_other_target_is_asked(
-    server: Server, openai_afar: Provider, status: int
+    server: Server, afar: Provider, status: int
 ) -> None:
-    openai_afar.status = status
-    rule(server, "m", fallbacks=[HERE])
+    afar.status = status
+    rule(server, afar, "m", fallbacks=[HERE])
     assert ask(server, **{**SHORT, "model": "m"}).status_code == status
 
 
@@ -208,18 +219,19 @@ def test_what_has_no_end_is_bounded(server: Server, afar: Provider, endless: byt
     assert afar.left.wait(5)
 
 
-def test_a_refusal_without_an_end_is_cut_short(server: Server, openai_afar: Provider) -> None:
+@OPENAI
+def test_a_refusal_without_an_end_is_cut_short(server: Server, afar: Provider) -> None:
     def pieces() -> Iterator[bytes]:
         while True:
             yield b"x" * 65536
 
-    openai_afar.status, openai_afar.body = 500, pieces()
+    afar.status, afar.body = 500, pieces()
     answer = ask(server, **CLOUD)
     assert (answer.status_code, answer.json()["error"]["message"]) == (
         500,
         "Provider Afar answered with 500.",
     )
-    assert openai_afar.left.wait(5)
+    assert afar.left.wait(5)
 
 
 class TestStreams:
@@ -228,57 +240,57 @@ class TestStreams:
     @pytest.mark.parametrize("length_told", [True, False], ids=["chunked", "until it closes"])
     def test_one_that_is_cut(self, server: Server, afar: Provider, length_told: bool) -> None:
         afar.cut, afar.length_told = True, length_told
-        self._ends_badly(server, "provider_failed")
+        self._ends_badly(server, afar, "provider_failed")
 
+    @OPENAI
     @pytest.mark.parametrize("ending", [[], ["[DONE]"]], ids=["an end", "[DONE]"])
-    def test_one_that_ends_without_a_reason(
-        self, server: Server, openai_afar: Provider, ending: list[str]
-    ) -> None:
-        openai_afar.events = [*_words(), *ending]
-        self._ends_badly(server, "provider_failed")
+    def test_one_that_ends_without_a_reason(self, server: Server, afar: Provider, ending: list[str]) -> None:
+        afar.events = [*_words(), *ending]
+        self._ends_badly(server, afar, "provider_failed")
 
-    def test_one_of_whose_choices_only_one_has_ended(self, server: Server, openai_afar: Provider) -> None:
+    @OPENAI
+    def test_one_of_whose_choices_only_one_has_ended(self, server: Server, afar: Provider) -> None:
         def piece(index: int, reason: str | None) -> dict[str, Any]:
             return {"choices": [{"index": index, "delta": {"content": "x"}, "finish_reason": reason}]}
 
-        openai_afar.events = [*_words(), piece(1, None), piece(0, "stop"), "[DONE]"]
-        self._ends_badly(server, "provider_failed")
+        afar.events = [*_words(), piece(1, None), piece(0, "stop"), "[DONE]"]
+        self._ends_badly(server, afar, "provider_failed")
 
-    def test_one_that_says_an_error(self, server: Server, openai_afar: Provider) -> None:
+    @OPENAI
+    def test_one_that_says_an_error(self, server: Server, afar: Provider) -> None:
         error = {"message": f"Lost it, {KEY}.", "type": "server_error", "code": "lost"}
-        openai_afar.events = [*_words(), {"error": error}, "[DONE]"]
-        said = self._ends_badly(server, "lost")
+        afar.events = [*_words(), {"error": error}, "[DONE]"]
+        said = self._ends_badly(server, afar, "lost")
         assert said["message"] == "Provider Afar answered with 500: Lost it, [key]."
         assert said["provider_status"] == 500
 
-    def test_one_that_says_an_error_in_anthropics_terms(
-        self, server: Server, anthropic_afar: Provider
-    ) -> None:
-        spoken = anthropic_afar.spoken
+    @ANTHROPIC
+    def test_one_that_says_an_error_in_anthropics_terms(self, server: Server, afar: Provider) -> None:
+        spoken = afar.spoken
         error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
-        anthropic_afar.events = [*spoken.beginning({}), *(spoken.word(word) for word in WORDS), error]
-        said = self._ends_badly(server, "provider_failed")
+        afar.events = [*spoken.beginning({}), *(spoken.word(word) for word in WORDS), error]
+        said = self._ends_badly(server, afar, "provider_failed")
         assert (said["type"], said["provider_status"]) == ("overloaded_error", 529)
 
     def test_one_that_says_something_else_than_json(self, server: Server, afar: Provider) -> None:
         spoken = afar.spoken
         afar.events = [*spoken.beginning({}), *(spoken.word(word) for word in WORDS), "{nonsense"]
-        self._ends_badly(server, "provider_failed")
+        self._ends_badly(server, afar, "provider_failed")
 
     def test_one_that_stalls_until_the_deadline(self, server: Server, afar: Provider) -> None:
         afar.stall = True
-        self._ends_badly(server, "deadline_exceeded", "timeout", timeout=0.7)
+        self._ends_badly(server, afar, "deadline_exceeded", "timeout", timeout=0.7)
         assert afar.left.wait(3)
 
     def test_one_that_goes_on_for_ever(self, server: Server, afar: Provider) -> None:
         afar.endless = True
-        self._ends_badly(server, "deadline_exceeded", "timeout", timeout=0.7)
+        self._ends_badly(server, afar, "deadline_exceeded", "timeout", timeout=0.7)
         assert afar.left.wait(3)
 
     def _ends_badly(
-        self, server: Server, code: str, log_status: str = "error", **more: Any
+        self, server: Server, afar: Provider, code: str, log_status: str = "error", **more: Any
     ) -> dict[str, Any]:
-        rule(server, "m", target_model="large", fallbacks=[HERE])  # of no use once something was said
+        rule(server, afar, "m", target_model="large", fallbacks=[HERE])  # of no use once something was said
         answer = ask(server, **{**CLOUD, "model": "m"}, stream=True, **more)
         assert answer.status_code == 200
         *said, last, done = events(answer)
@@ -322,7 +334,7 @@ def test_who_leaves_in_a_silence_ends_it_at_the_provider(
 ) -> None:
     afar.silence = 30
     name = f"leave-{afar.protocol}-{stream}"
-    rule(server, name)
+    rule(server, afar, name)
     with server.http() as http, pytest.raises(httpx2.ReadTimeout):
         http.post(CHAT, json={**CLOUD, "model": name, "stream": stream}, timeout=0.4)
     assert afar.left.wait(5)
@@ -331,11 +343,12 @@ def test_who_leaves_in_a_silence_ends_it_at_the_provider(
     assert (row["status"], row["http_status"], row["phase"]) == ("client_closed", None, "cloud")
 
 
-def test_a_role_alone_is_no_first_token(server: Server, openai_afar: Provider) -> None:
+@OPENAI
+def test_a_role_alone_is_no_first_token(server: Server, afar: Provider) -> None:
     """So a fallback on silence still serves."""
-    openai_afar.events = [OpenAI().piece({"role": "assistant", "content": "", "refusal": None})]
-    openai_afar.stall = True
-    rule(server, "m", fallbacks=[{**HERE, "causes": ["timeout"], "after_seconds": 0.4}])
+    afar.events = [OpenAI().piece({"role": "assistant", "content": "", "refusal": None})]
+    afar.stall = True
+    rule(server, afar, "m", fallbacks=[{**HERE, "causes": ["timeout"], "after_seconds": 0.4}])
     answer = ask(server, **{**SHORT, "model": "m"}, stream=True, timeout=20)
     assert server.logged(answer.headers["x-request-id"])["backend"] == "local"
     assert '"finish_reason":"length"' in answer.text
@@ -350,14 +363,16 @@ def test_what_the_provider_counted_is_what_is_logged(server: Server, afar: Provi
     assert row["prompt_tokens"] == {"openai": 7, "anthropic": 9}[afar.protocol]
 
 
-def test_a_line_separator_in_a_text_is_no_end_of_a_line(server: Server, openai_afar: Provider) -> None:
+@OPENAI
+def test_a_line_separator_in_a_text_is_no_end_of_a_line(server: Server, afar: Provider) -> None:
     raw = json.dumps(OpenAI().piece({"content": "a\u2028b\x85c"}), ensure_ascii=False)
-    openai_afar.events = [raw, OpenAI().piece({}, "stop"), "[DONE]"]
+    afar.events = [raw, OpenAI().piece({}, "stop"), "[DONE]"]
     answer = ask(server, **CLOUD, stream=True)
     assert json.loads(events(answer)[0])["choices"][0]["delta"]["content"] == "a\u2028b\x85c"
 
 
-def test_events_may_come_in_any_pieces_and_with_comments(server: Server, openai_afar: Provider) -> None:
+@OPENAI
+def test_events_may_come_in_any_pieces_and_with_comments(server: Server, afar: Provider) -> None:
     first = json.dumps(OpenAI().piece({"content": "\N{SNOWMAN}"}), ensure_ascii=False).encode()
     last = json.dumps(OpenAI().piece({}, "stop")).encode()
     sent = (
@@ -367,24 +382,32 @@ def test_events_may_come_in_any_pieces_and_with_comments(server: Server, openai_
         + last
         + b"\n\ndata: [DONE]"
     )
-    openai_afar.body = [bytes([byte]) for byte in sent]
-    openai_afar.headers = {"content-type": "Text/Event-Stream"}
+    afar.body = [bytes([byte]) for byte in sent]
+    afar.headers = {"content-type": "Text/Event-Stream"}
     answer = ask(server, **CLOUD, stream=True)
     assert '"content":"☃"' in answer.text
     assert server.logged(answer.headers["x-request-id"])["status"] == "ok"
 
 
 def test_a_connection_is_kept_between_requests(server: Server, afar: Provider) -> None:
+    ask(server, **CLOUD)
+    before = afar.connections
     for stream in (True, False, True, True):
         assert ask(server, **CLOUD, stream=stream).status_code == 200
-    assert afar.connections == 1
+    assert afar.connections == before
 
 
-def test_a_request_after_a_change_has_a_connection_of_its_own(server: Server, openai_afar: Provider) -> None:
-    assert ask(server, **CLOUD).status_code == 200
-    server.rows("UPDATE settings_app_provider SET base_url = ?", f"{openai_afar.url}/")
-    assert ask(server, **CLOUD).status_code == 200
-    assert openai_afar.connections == 2
+@OPENAI
+def test_a_request_after_a_change_has_a_connection_of_its_own(server: Server, afar: Provider) -> None:
+    ask(server, **CLOUD)
+    before = afar.connections
+    change(server, afar, api_key=f"{KEY}-new")
+    try:
+        assert ask(server, **CLOUD).status_code == 200
+    finally:
+        change(server, afar, api_key=KEY)
+    assert afar.connections == before + 1
+    assert [sent["authorization"] for sent in afar.asked] == [f"Bearer {KEY}", f"Bearer {KEY}-new"]
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -393,15 +416,21 @@ def test_an_address_that_is_not_allowed_is_not_connected_to(
 ) -> None:
     """Neither is one of a connection that was kept from when it was allowed."""
     assert ask(server, **CLOUD, stream=stream).status_code == 200
-    server.rows("UPDATE settings_app_provider SET allow_private = 0")
-    answer = ask(server, **CLOUD, stream=stream)
+    before = afar.connections
+    server.rows(
+        "UPDATE settings_app_provider SET allow_private = 0"
+    )  # which every door refuses with this URL
+    try:
+        answer = ask(server, **CLOUD, stream=stream)
+    finally:
+        server.rows("UPDATE settings_app_provider SET allow_private = 1")
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (503, "provider_address_refused")
     assert "127.0.0.1 is a private address" in error["message"]
     assert answer.headers["x-should-retry"] == "false"
     row = server.logged(answer.headers["x-request-id"])
     assert (row["status"], row["error_code"]) == ("error", "provider_address_refused")
-    assert (afar.connections, len(afar.asked)) == (1, 1)
+    assert (afar.connections, len(afar.asked)) == (before, 1)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -416,26 +445,26 @@ def test_a_redirect_is_not_followed(server: Server, afar: Provider, status: int)
     assert KEY not in answer.text
 
 
-def test_a_provider_that_cannot_be_reached_is_a_bad_gateway(server: Server) -> None:
+@OPENAI
+def test_a_provider_that_cannot_be_reached_is_a_bad_gateway(server: Server, afar: Provider) -> None:
     with provider() as gone:
         pass
-    with planted(server):
-        plant(server, gone.url, id=8)
-        plant(server, "https://nobody.invalid/v1", id=9)
-        rule(server, "gone", provider=8)
-        rule(server, "unknown", provider=9)
-        rule(server, "m", provider=9, fallbacks=[HERE])
-        refused, unknown = (ask(server, **{**SHORT, "model": name}) for name in ("gone", "unknown"))
-        assert ask(server, **{**SHORT, "model": "m"}).headers["x-mlx-backend"] == "local"
+    nobody = plant(server, "https://nobody.invalid/v1", name="Nobody")
+    rule(server, plant(server, gone.url, name="Gone"), "gone")
+    rule(server, nobody, "unknown")
+    rule(server, nobody, "m", fallbacks=[HERE])
+    refused, unknown = (ask(server, **{**SHORT, "model": name}) for name in ("gone", "unknown"))
+    assert ask(server, **{**SHORT, "model": "m"}).headers["x-mlx-backend"] == "local"
     assert refused.status_code == unknown.status_code == 502
     assert "connection refused" in refused.json()["error"]["message"]
     assert "nobody.invalid cannot be resolved" in unknown.json()["error"]["message"]
 
 
-def test_the_other_endpoints_are_passed_through(server: Server, openai_afar: Provider) -> None:
+@OPENAI
+def test_the_other_endpoints_are_passed_through(server: Server, afar: Provider) -> None:
     with server.openai() as client:
         made = client.embeddings.create(model="gpt-9", input="hi", encoding_format="float")
         completed = client.completions.create(model="gpt-9", prompt="hi")
     assert made.data[0].embedding == [0.5, 0.25]
     assert completed.choices[0].text == "".join(WORDS)
-    assert [sent["path"] for sent in openai_afar.asked] == ["/v1/embeddings", "/v1/completions"]
+    assert [sent["path"] for sent in afar.asked] == ["/v1/embeddings", "/v1/completions"]

@@ -1,23 +1,18 @@
-"""Providers and rules as the tests of /v1 plant them."""
+"""Providers and rules as the tests of /v1 have them made, through the API."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cryptography.fernet import Fernet
-
 from tests.provider import KEY, Provider, provider
 from tests.server import Server
-
-NUMBER = 7
 
 
 @contextmanager
 def planted(server: Server, protocol: str = "openai") -> Iterator[Provider]:
-    """A provider that the server knows under number 7, as long as the block runs; rules go with it."""
+    """A provider that the server knows as Afar, as long as the block runs; all others and all rules go with it."""
     with provider(protocol) as told:
-        plant(server, told.url, protocol)
+        told.id = plant(server, told.url, protocol)
         try:
             yield told
         finally:
@@ -25,44 +20,36 @@ def planted(server: Server, protocol: str = "openai") -> Iterator[Provider]:
             server.rows("DELETE FROM settings_app_provider")
 
 
-def plant(
-    server: Server, url: str, protocol: str = "openai", *, id: int = NUMBER, allow_private: bool = True
-) -> None:
-    server.rows(
-        "INSERT INTO settings_app_provider (id, name, protocol, base_url, sealed_key, key_last4, allow_private,"
-        " enabled, test_said) VALUES (?, ?, ?, ?, ?, 'cdef', ?, 1, '')",
-        id,
-        "Afar" if id == NUMBER else f"Afar {id}",
-        protocol,
-        url,
-        Fernet(_sealing_key(server)).encrypt(KEY.encode()).decode(),
-        allow_private,
-    )
+def plant(server: Server, url: str, protocol: str = "openai", *, name: str = "Afar") -> int:
+    """The id of a new provider."""
+    wanted = {"name": name, "protocol": protocol, "base_url": url, "api_key": KEY, "allow_private": True}
+    with server.api() as api:
+        made = api.post("/api/settings/providers", json=wanted)
+    assert made.status_code == 201, made.text
+    return int(made.json()["id"])
+
+
+def change(server: Server, provider: Provider, **values: Any) -> None:
+    with server.api() as api:
+        changed = api.patch(f"/api/settings/providers/{provider.id}", json=values)
+    assert changed.status_code == 200, changed.text
 
 
 def rule(
     server: Server,
+    provider: Provider | int,
     pattern: str,
     *,
-    kind: str = "exact",
-    provider: int | None = NUMBER,
     target_model: str = "",
     fallbacks: list[dict[str, Any]] | None = None,
 ) -> None:
-    server.rows(
-        "INSERT INTO settings_app_rule (position, pattern, kind, provider_id, target_model, fallbacks, local_only,"
-        " enabled) VALUES (1, ?, ?, ?, ?, ?, 0, 1)",
-        pattern,
-        kind,
-        provider,
-        target_model,
-        json.dumps(fallbacks or []),
-    )
-
-
-def _sealing_key(server: Server) -> str:
-    path = server.home / "sealing_keys"
-    if not path.exists():
-        path.touch(0o600)
-        path.write_bytes(Fernet.generate_key())
-    return path.read_text().split()[0]
+    """Sends a name to a provider, in front of the other rules."""
+    wanted = {
+        "pattern": pattern,
+        "provider": provider if isinstance(provider, int) else provider.id,
+        "target_model": target_model,
+        "fallbacks": fallbacks or [],
+    }
+    with server.api() as api:
+        made = api.post("/api/settings/rules", json=wanted)
+    assert made.status_code < 300, made.text

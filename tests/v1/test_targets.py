@@ -9,7 +9,7 @@ import pytest
 from tests.provider import KEY, WORDS, Provider
 from tests.server import Server
 from tests.v1.asking import CHAT, LONG, SHORT, ask
-from tests.v1.routed import planted, rule
+from tests.v1.routed import change, planted, rule
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_the_first_rule_wins_and_the_order_is_a_setting(server: Server) -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_rule_sends_a_name_to_a_provider(server: Server, afar: Provider, stream: bool) -> None:
-    rule(server, "gpt-9", target_model="large")
+    rule(server, afar, "gpt-9", target_model="large")
     client = server.openai()
     asked: Any = {"model": "gpt-9", "messages": [{"role": "user", "content": "hi"}], "timeout": 30}
     if stream:
@@ -97,7 +97,7 @@ def test_a_fallback_serves_its_causes_in_the_time_that_is_left(
 ) -> None:
     afar.status, afar.silence = status, silence
     fallback = {"provider": None, "target_model": "tiny", "causes": [cause], "after_seconds": after}
-    rule(server, "gpt-9", fallbacks=[fallback])
+    rule(server, afar, "gpt-9", fallbacks=[fallback])
     answer = ask(server, **{**SHORT, "model": "gpt-9", "timeout": 2})
     assert (answer.status_code, answer.headers["x-mlx-backend"]) == (200, "local")
     assert answer.headers["x-mlx-deadline-seconds"] == "2"
@@ -109,7 +109,7 @@ def test_a_fallback_serves_its_causes_in_the_time_that_is_left(
 def test_another_cause_is_no_reason_to_fall_back(server: Server, afar: Provider) -> None:
     afar.status = 500
     fallback = {"provider": None, "target_model": "tiny", "causes": ["overload", "timeout"]}
-    rule(server, "gpt-9", fallbacks=[fallback])
+    rule(server, afar, "gpt-9", fallbacks=[fallback])
     answer = ask(server, **{**SHORT, "model": "gpt-9"})
     assert (answer.status_code, answer.json()["error"]["provider"]) == (500, "Afar")
 
@@ -117,7 +117,7 @@ def test_another_cause_is_no_reason_to_fall_back(server: Server, afar: Provider)
 def test_a_stream_that_breaks_off_afar_is_no_success(server: Server, afar: Provider) -> None:
     afar.cut = True
     fallback = {"provider": None, "target_model": "tiny", "causes": ["error", "overload", "timeout"]}
-    rule(server, "gpt-9", fallbacks=[fallback])
+    rule(server, afar, "gpt-9", fallbacks=[fallback])
     answer = ask(server, **{**SHORT, "model": "gpt-9", "stream": True})
     *_, error, done = [line for line in answer.text.splitlines() if line]
     assert '"provider_failed"' in error
@@ -129,7 +129,7 @@ def test_a_stream_that_breaks_off_afar_is_no_success(server: Server, afar: Provi
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_deadline_cuts_a_provider_too(server: Server, afar: Provider, stream: bool) -> None:
     afar.endless, afar.silence = stream, 0.0 if stream else 3.0
-    rule(server, "gpt-9")
+    rule(server, afar, "gpt-9")
     answer = ask(server, **{**LONG, "model": "gpt-9", "timeout": 0.5, "stream": stream})
     assert '"deadline_exceeded"' in answer.text
     assert '"phase":"cloud"' in answer.text
@@ -142,7 +142,7 @@ def test_the_deadline_cuts_a_provider_too(server: Server, afar: Provider, stream
 
 def test_who_leaves_ends_it_at_the_provider(server: Server, afar: Provider) -> None:
     afar.endless = True
-    rule(server, "gpt-9")
+    rule(server, afar, "gpt-9")
     with (
         server.http() as http,
         http.stream("POST", CHAT, json={**LONG, "model": "gpt-9", "stream": True}) as answer,
@@ -153,14 +153,18 @@ def test_who_leaves_ends_it_at_the_provider(server: Server, afar: Provider) -> N
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "said"),
-    [("enabled", 0, "is switched off"), ("sealed_key", "", "has no API key"), ("id", 8, "was deleted")],
+    ("values", "said"),
+    [({"enabled": False}, "is switched off"), ({"api_key": ""}, "has no API key"), (None, "was deleted")],
 )
 def test_a_provider_that_cannot_be_used_is_never_replaced_by_a_local_model(
-    server: Server, afar: Provider, column: str, value: object, said: str
+    server: Server, afar: Provider, values: dict[str, Any] | None, said: str
 ) -> None:
-    server.rows(f"UPDATE settings_app_provider SET {column} = ?", value)
-    rule(server, "tiny")  # a cloud rule for the very name of a local model
+    rule(server, afar, "tiny")  # a cloud rule for the very name of a local model
+    if values is None:
+        with server.api() as api:
+            api.delete(f"/api/settings/providers/{afar.id}").raise_for_status()
+    else:
+        change(server, afar, **values)
     answer = ask(server, **SHORT)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (503, "provider_unavailable")
