@@ -60,11 +60,11 @@ async def _watch() -> None:
 async def _look(seen: int | None) -> int:
     """Whatever was stored since `seen` is in force, whichever process stored it. Returns what is seen now."""
     version = stored.version()
+    settings = await stored.current()
+    pool.apply(settings) if pool.is_open else pool.open(settings)
+    pool.unload_unused()
     if version != seen:
-        settings = await stored.current()
-        pool.apply(settings) if pool.is_open else pool.open(settings)
         await _carry_out()
-    pool.unload_idle()
     return version
 
 

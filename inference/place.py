@@ -10,7 +10,7 @@ from enum import StrEnum
 from inference.errors import ApiError, RunnerFailed
 from inference.inbox import Inbox
 from inference.local import Runner
-from inference.process import RunnerProcess
+from inference.process import RunnerProcess, prompt_cache_bytes
 from settings_app.snapshot import Model, Pool
 
 log = logging.getLogger(__name__)
@@ -46,11 +46,17 @@ class Place:
         self._on_change = on_change
         self._users: set[Inbox] = set()
         self._starting: asyncio.Task[None] | None = None
+        self._settings = Pool()
         self.retired = False  # it goes when nobody uses it any more
 
     @property
     def name(self) -> str:
         return self.model.name
+
+    @property
+    def started(self) -> bool:
+        """It had its room, and so a process."""
+        return self._starting is not None
 
     @property
     def state(self) -> State:
@@ -129,8 +135,15 @@ class Place:
 
     def start(self, settings: Pool) -> None:
         """Its room is there: the runner is started, and loads the model."""
+        self._settings = settings
         self._starting = asyncio.create_task(self._start(settings))
         self._wake()
+
+    def configure(self, settings: Pool) -> None:
+        """What its runner is told of the settings is another thing now."""
+        self._settings = settings
+        if self.runner is not None:
+            self.runner.configure(settings.prefill_chunk, prompt_cache_bytes(settings))
 
     def retire(self) -> None:
         """Ends the runner as soon as nobody uses it."""
@@ -177,7 +190,9 @@ class Place:
             asyncio.get_running_loop().call_soon(self.look)  # once this task is done
             return
         self.runner = Runner(self.name, process, self.look)
-        if self.failure is not None:  # meanwhile
+        if self._settings is not settings:  # meanwhile
+            self.configure(self._settings)
+        if self.failure is not None:
             self.runner.fail(self.failure)
         self.look()
 
