@@ -13,10 +13,13 @@ NO_NAME = "Type the name of a model, as a client would ask for it."
 @require_safe
 @staff_only
 def route(request: HttpRequest) -> HttpResponse:
+    """`again`: the page asks by itself, because a rule was changed; nobody is told aloud then."""
     model = request.GET.get("model", "")
     if not model:
         return sections.answer(request, "route", {"asked": "", "error": NO_NAME}, status=422)
-    return sections.answer(request, "route", {"asked": model, "trial": trial(model)})
+    return sections.answer(
+        request, "route", {"asked": model, "trial": trial(model), "again": "again" in request.GET}
+    )
 
 
 sections.register("route", lambda request: {"asked": ""})

@@ -18,7 +18,7 @@ from settings_app.fallbacks import CAUSES, MOST, FallbackError
 from settings_app.models import Rule
 
 HERE = "This machine"
-CAUSE_LABELS = {"error": "It fails", "overload": "It is overloaded", "timeout": "It does not answer in time"}
+CAUSE_LABELS = {"error": "fails", "overload": "is overloaded", "timeout": "does not begin in time"}
 FIELDS = ("pattern", "kind", "provider", "target_model", "fallbacks", "local_only", "enabled")
 Choices = list[tuple[str, str]]
 
@@ -26,8 +26,8 @@ Choices = list[tuple[str, str]]
 class RuleForm(forms.Form):
     kind = forms.ChoiceField(label="A model whose name", choices=Rule.Kind.choices)
     pattern = forms.CharField(required=False)
-    provider = forms.ChoiceField(label="is sent to", required=False)
-    target_model = forms.CharField(label="and is there called", required=False)
+    provider = forms.ChoiceField(label="Send to", required=False)
+    target_model = forms.CharField(label="Model there", required=False)
     local_only = forms.BooleanField(label="Never leaves this machine", required=False)
     enabled = forms.BooleanField(
         label="Enabled", required=False, widget=forms.CheckboxInput(attrs={"role": "switch"})
@@ -54,15 +54,15 @@ class FallbackForm(forms.Form):
         label="Model there", required=False, help_text="Empty: the name asked for."
     )
     causes = forms.MultipleChoiceField(
-        label="When what stands before it",
+        label="When the one before it",
         required=False,
         choices=[(cause, CAUSE_LABELS[cause]) for cause in CAUSES],
         widget=forms.CheckboxSelectMultiple,
     )
     after_seconds = forms.CharField(
-        label="In time: seconds",
+        label="Seconds to begin",
         required=False,
-        help_text="Empty: half of the time that is left.",
+        help_text="For the last of these causes. Empty: half of the time that is left.",
         widget=forms.TextInput(attrs={"inputmode": "decimal"}),
     )
 
