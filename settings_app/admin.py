@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.db import models, transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
@@ -11,12 +12,14 @@ from django.http import HttpRequest
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 
-from settings_app import changes, providers, rules, timeouts
+from settings_app import changes, marks, providers, rules, timeouts
 from settings_app.changes import admin_author
 from settings_app.endpoints import BY_KEY
 from settings_app.forms.pool import PoolForm
 from settings_app.forms.providers import SETTINGS, ProviderForm
+from settings_app.forms.rule_admin import RuleAdminForm
 from settings_app.forms.serving import ServingForm
+from settings_app.marks import Mark
 from settings_app.models import Access, ApiKey, Change, LocalModel, Pool, Provider, Rule, Serving, Timeout
 from settings_app.models.timeout import NOT_SECONDS
 
@@ -148,12 +151,31 @@ class ProviderAdmin(SettingAdmin):
 
 @admin.register(Rule)
 class RuleAdmin(SettingAdmin):
-    list_display = ["position", "pattern", "kind", "provider_id", "target_model", "enabled"]
+    form = RuleAdminForm
+    fields = ["goes_to", "pattern", "kind", "provider", "target_model", "fallbacks", "local_only", "enabled"]
+    list_display = ["position", "pattern", "kind", "provider_id", "target_model", "enabled", "never_followed"]
     list_display_links = ["pattern"]
 
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        found = super().get_changelist_instance(request)
+        known = marks.now()
+        for row in found.result_list:
+            row.mark = known.get(row.pk, Mark())
+        return found
+
+    @admin.display(description="never followed")
+    def never_followed(self, row: Any) -> str:
+        return row.mark.text or "-"
+
     def save_model(self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: bool) -> None:
+        """Only what was changed here: another door may have changed the rest since the form was read."""
+        assert isinstance(form, RuleAdminForm)
         author = admin_author(request)
-        rules.change(obj, {}, author) if change else rules.add(obj, author)
+        values = form.changed_values()
+        if change:
+            rules.change(obj, values, author)
+        else:
+            rules.add(obj, author, position=values.get("position"))
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         rules.delete(obj, admin_author(request))

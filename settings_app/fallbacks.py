@@ -106,11 +106,10 @@ class _Entry:
     def _after_seconds(self, value: object) -> float | None:
         if value is None:
             return None
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (is_number and 0 < value <= LONGEST_SECONDS):  # NaN is neither
-            self._wrong("after_seconds", NOT_SECONDS)
-            return None
-        return float(value)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= LONGEST_SECONDS:
+            return float(value)
+        self._wrong("after_seconds", NOT_SECONDS)  # a NaN is in no bounds
+        return None
 
     def _wrong(self, field: str, said: str) -> None:
         self._errors.append(FallbackError(self._number, field, said))

@@ -18,6 +18,16 @@ class Mark:
     problem: str = ""
     shadowed_by: Rule | None = None
 
+    @property
+    def text(self) -> str:
+        """Both in words; empty if the rule can win."""
+        said = [f"Passed over: {self.problem}."] if self.problem else []
+        if self.shadowed_by is not None:
+            said.append(
+                f"Rule {self.shadowed_by.position} ({self.shadowed_by.pattern}) matches all that it does."
+            )
+        return " ".join(said)
+
 
 Rules = tuple[Rule, ...]
 Providers = Mapping[int, Provider]

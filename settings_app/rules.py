@@ -17,19 +17,18 @@ LABEL = "Routing rules"
 
 def create(values: Mapping[str, Any], author: Author) -> Rule:
     """`values` by field name; `position` is where it goes, the end if it is not given. Raises ValidationError."""
-    with transaction.atomic():
-        rule = _with(Rule(), values)
-        add(rule, author)
-        _number(_moved(_ids(), rule.pk, values.get("position")))
-        rule.refresh_from_db()
-        return rule
+    rule = _with(Rule(), values)
+    add(rule, author, position=values.get("position"))
+    return rule
 
 
-def add(rule: Rule, author: Author) -> None:
-    """Stores a new rule at the end. Raises ValidationError."""
+def add(rule: Rule, author: Author, *, position: int | None = None) -> None:
+    """Stores a new rule. Raises ValidationError."""
     with transaction.atomic():
         rule.position = Rule.objects.count() + 1
         changes.save(rule, author)
+        _number(_moved(_ids(), rule.pk, position))
+        rule.refresh_from_db()
 
 
 def change(rule: Rule, values: Mapping[str, Any], author: Author) -> Rule:
@@ -116,9 +115,7 @@ def order(ids: Sequence[int], author: Author, *, was: Sequence[int] | None = Non
 def restore(rule: Rule, author: Author) -> None:
     """Puts a deleted rule back, to where it was as far as that is there."""
     with transaction.atomic():
-        at = rule.position
-        add(rule, author)
-        _number(_moved(_ids(), rule.pk, at))
+        add(rule, author, position=rule.position)
 
 
 def _with(rule: Rule, values: Mapping[str, Any]) -> Rule:

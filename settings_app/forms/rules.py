@@ -19,6 +19,7 @@ from settings_app.models import Rule
 
 HERE = "This machine"
 CAUSE_LABELS = {"error": "fails", "overload": "is overloaded", "timeout": "does not begin in time"}
+NOT_A_POSITION = {"invalid": "Enter a whole number.", "min_value": "The first position is 1."}
 FIELDS = ("pattern", "kind", "provider", "target_model", "fallbacks", "local_only", "enabled")
 Choices = list[tuple[str, str]]
 
@@ -35,14 +36,14 @@ class RuleForm(forms.Form):
     position = forms.IntegerField(
         min_value=1,
         required=False,
-        error_messages={"invalid": "Enter a whole number.", "min_value": "The first position is 1."},
+        error_messages=NOT_A_POSITION,
         widget=forms.TextInput(attrs={"inputmode": "numeric"}),
     )
 
     def __init__(self, providers: Choices, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in ("pattern", "target_model", "local_only"):
-            self.fields[name].help_text = str(Rule._meta.get_field(name).help_text)
+            self.fields[name].help_text = str(getattr(Rule._meta.get_field(name), "help_text", ""))
         self.fields["enabled"].help_text = "A rule that is off is passed over as if it were not there."
         self.fields["position"].help_text = "Its place in the order. Empty: the last."
         self.fields["provider"].choices = providers  # type: ignore[attr-defined]
@@ -87,7 +88,7 @@ class RuleEditor:
     def __init__(self, rule: Rule, data: QueryDict | None = None) -> None:
         self.rule = rule
         self.is_new = rule.pk is None
-        self._providers = _provider_choices(rule)
+        self._providers = provider_choices(rule)
         stored_values = {name: _stored(rule, name) for name in FIELDS}
         if data is None:
             self.seen = json.dumps({**stored_values, "position": None if self.is_new else rule.position})
@@ -160,7 +161,7 @@ class RuleEditor:
         return FallbackForm(self._providers, data, prefix=prefix)
 
 
-def _provider_choices(rule: Rule) -> Choices:
+def provider_choices(rule: Rule) -> Choices:
     """This machine, every provider, and those that the rule names and nobody has any more."""
     known = stored.load().providers
     found = [("", HERE)]

@@ -284,6 +284,40 @@ def test_the_admin_is_a_door_with_the_same_checks_and_the_same_history(client: C
     assert patterns(call) == [(1, "b+")]
 
 
+def test_the_admin_changes_what_was_changed_there_and_shows_the_marks(
+    client: Client, call: Call, afar: Provider
+) -> None:
+    client.force_login(User.objects.create_superuser("ada"))
+    _, second = made(call, "a", "b")
+    provider = afar.pk
+    call("PATCH", f"/rules/{second}", {"provider": provider})
+    afar.delete()
+    change = f"/admin/settings_app/rule/{second}/change/"
+    form = client.get(change).context["adminform"].form
+    assert (form.initial["provider"], form.initial["goes_to"]) == (str(provider), 2)
+    kept = {name: form[name].value() for name in form.fields if form[name].value() not in (None, False)}
+    typed = {**kept, "fallbacks": "[]"}
+    assert client.post(change, {**typed, "target_model": "large", "goes_to": "1"}).status_code == 302
+    rule = Rule.objects.get(pk=second)
+    assert (rule.provider_id, rule.target_model, rule.position) == (provider, "large", 1)
+    refused = client.post(change, {**typed, "local_only": "on", "goes_to": "0"})
+    errors = refused.context["adminform"].form.errors
+    assert errors["goes_to"] == ["The first position is 1."]
+    assert "can name no provider" in errors["provider"][0]
+    assert (
+        client.post(
+            "/admin/settings_app/rule/add/",
+            {"pattern": "c", "kind": "prefix", "goes_to": "2", "enabled": "on", "fallbacks": "[]"},
+        ).status_code
+        == 302
+    )
+    assert patterns(call) == [(1, "b"), (2, "c"), (3, "a")]
+    call("POST", "/rules", {"pattern": "c9"})
+    listed = client.get("/admin/settings_app/rule/").content.decode()
+    assert "Passed over: its provider was deleted." in listed
+    assert "Rule 2 (c) matches all that it does." in listed
+
+
 def test_strangers_are_refused(client: Client) -> None:
     client.force_login(User.objects.create_user("guest"))
     assert client.get(f"{URL}/rules").status_code == 401
