@@ -1,6 +1,5 @@
 """Removes a model from the disk: only what a scan found in the folder for models or in the hub's cache."""
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -53,11 +52,13 @@ def _from_ours(model: OnDisk) -> int:
     folder = model.folder.resolve()
     if models not in folder.parents:
         raise ValidationError(f"{model.title} lies outside {models}.")
-    bin = Path(tempfile.mkdtemp(prefix=".removed-", dir=models))
-    os.rename(folder, bin / folder.name)  # noqa: PTH104
+    for left in models.glob(".removed-*"):  # by a server that ended while it deleted
+        shutil.rmtree(left, ignore_errors=True)
+    removed = Path(tempfile.mkdtemp(prefix=".removed-", dir=models))
+    folder.rename(removed / folder.name)
     if folder.parent != models and not any(folder.parent.iterdir()):
         folder.parent.rmdir()
-    shutil.rmtree(bin)
+    shutil.rmtree(removed)
     return model.facts.size_bytes
 
 

@@ -6,6 +6,7 @@ if (form) start();
 
 function start() {
   const log = document.getElementById("chat-log");
+  const scroll = document.getElementById("chat-scroll");
   const message = document.getElementById("chat-message");
   const model = document.getElementById("chat-model");
   const send = document.getElementById("chat-send");
@@ -15,6 +16,7 @@ function start() {
   const said = document.getElementById("chat-said");
   const history = JSON.parse(form.elements.history.value);
   let running = null;
+  scroll.scrollTop = scroll.scrollHeight;
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -54,9 +56,9 @@ function start() {
       await stream(asked, outcome, (piece) => {
         if (!outcome.text) figures.textContent = `First text after ${seconds(performance.now() - began)}`;
         outcome.text += piece;
-        const atEnd = innerHeight + scrollY > document.documentElement.scrollHeight - 80;
+        const atEnd = scroll.scrollTop + scroll.clientHeight > scroll.scrollHeight - 60; // else somebody reads further up
         bubble.append(piece);
-        if (atEnd) scrollTo(0, document.documentElement.scrollHeight);
+        if (atEnd) scroll.scrollTop = scroll.scrollHeight;
       });
     } catch (error) {
       outcome.stopped = running.signal.aborted;
@@ -146,7 +148,7 @@ function start() {
     item.append(who, bubble);
     log.append(item);
     document.getElementById("chat-empty").hidden = true;
-    item.scrollIntoView({ block: "nearest" });
+    scroll.scrollTop = scroll.scrollHeight;
     return bubble;
   }
 

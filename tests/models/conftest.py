@@ -22,13 +22,13 @@ def hub_environment(hub: Hub, cache: Path) -> dict[str, str]:
     return {**FLOOR, "HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(cache), "HF_TOKEN": "hf_planted"}
 
 
-@pytest.fixture(scope="module")
-def module_hub() -> Iterator[Hub]:
+@pytest.fixture(scope="package")
+def package_hub() -> Iterator[Hub]:
     with hub() as made:
         yield made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """A tiny model as a repository has it, with what is not to be fetched."""
     folder = make_tiny_model(tmp_path_factory.mktemp("repository"))
@@ -37,25 +37,25 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return {**{path.name: path.read_bytes() for path in folder.iterdir()}, **extra, ".gitattributes": b"*"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def hub_server(
-    tmp_path_factory: pytest.TempPathFactory, module_hub: Hub, tiny_model: Path
+    tmp_path_factory: pytest.TempPathFactory, package_hub: Hub, tiny_model: Path
 ) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("home")
-    more = hub_environment(module_hub, home / "hub-cache")
+    more = hub_environment(package_hub, home / "hub-cache")
     manage(environment(home, **more), "add_model", "tiny", str(tiny_model))
     with serving(home, **more) as server:
         yield server
 
 
 @pytest.fixture
-def told(module_hub: Hub, files: dict[str, bytes]) -> Iterator[Hub]:
+def told(package_hub: Hub, files: dict[str, bytes]) -> Iterator[Hub]:
     """The hub as new, with one model."""
-    fresh = Hub(url=module_hub.url)
-    module_hub.__dict__.update(vars(fresh))
-    module_hub.repositories[REPO] = Repository(dict(files))
-    yield module_hub
-    module_hub.let_go()
+    fresh = Hub(url=package_hub.url)
+    package_hub.__dict__.update(vars(fresh))
+    package_hub.repositories[REPO] = Repository(dict(files))
+    yield package_hub
+    package_hub.let_go()
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def wait_for(server: Server, id: int, state: str) -> dict[str, Any]:
     return look(server, id)
 
 
-def until(holds: Callable[[], bool], seconds: float = 20) -> None:
+def until(holds: Callable[[], bool], seconds: float = 60) -> None:
     ends = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < ends, "it did not come about"
