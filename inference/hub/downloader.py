@@ -96,6 +96,13 @@ def _turn(row: Download, state: str, to: str, problem: str = "") -> bool:
     return bool(Download.objects.filter(pk=row.pk, state=state).update(**values))
 
 
+async def carry_out_alone(id: int) -> None:
+    """One download, where no server runs that would do it."""
+    row = await Download.objects.aget(pk=id)
+    if await sync_to_async(_turn)(row, State.WAITING, State.RUNNING):
+        await _carry_out(row)
+
+
 async def _carry_out(row: Download) -> None:
     """The row's state says in the end how it went. Cancelled: the transfer stops, what is there stays."""
     try:

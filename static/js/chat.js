@@ -52,18 +52,25 @@ function start() {
     turn(true);
     const outcome = { id: "", text: "", stopped: false, error: "" };
     const began = performance.now();
+    let shown = null;
+    const show = () => {
+      shown = null;
+      const atEnd = scroll.scrollTop + scroll.clientHeight > scroll.scrollHeight - 60; // else somebody reads further up
+      bubble.firstChild.appendData(outcome.text.slice(bubble.firstChild.length));
+      if (atEnd) scroll.scrollTop = scroll.scrollHeight;
+    };
     try {
       await stream(asked, outcome, (piece) => {
         if (!outcome.text) figures.textContent = `First text after ${seconds(performance.now() - began)}`;
         outcome.text += piece;
-        const atEnd = scroll.scrollTop + scroll.clientHeight > scroll.scrollHeight - 60; // else somebody reads further up
-        bubble.append(piece);
-        if (atEnd) scroll.scrollTop = scroll.scrollHeight;
+        shown ??= requestAnimationFrame(show); // a fast model has several pieces in a frame
       });
     } catch (error) {
       outcome.stopped = running.signal.aborted;
       if (!outcome.stopped) outcome.error = "The connection to the server broke. Try again.";
     }
+    cancelAnimationFrame(shown);
+    show();
     bubble.classList.remove("coming");
     if (outcome.text) {
       history.push(asked.at(-1), { role: "assistant", content: outcome.text });
@@ -144,7 +151,7 @@ function start() {
     who.textContent = role === "user" ? "You: " : "Answer: ";
     const bubble = document.createElement("div");
     bubble.className = role === "user" ? "bubble" : "bubble coming";
-    bubble.textContent = text;
+    bubble.append(document.createTextNode(text));
     item.append(who, bubble);
     log.append(item);
     document.getElementById("chat-empty").hidden = true;

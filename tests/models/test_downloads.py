@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -209,6 +210,19 @@ def test_at_most_two_run_at_once_and_the_third_waits_its_turn(server: Server, to
     told.let_go()
     for id in ids:
         wait_for(server, id, "done")
+
+
+def test_by_the_command_the_running_server_fetches(server: Server, told: Hub) -> None:
+    told.hold_at(HALF)
+    with ThreadPoolExecutor() as pool:
+        command = pool.submit(server.manage, "download_model", REPO, "--name", "by-hand")
+        assert told.at_gate.wait(20)
+        assert len(workers(server)) == 1
+        told.let_go()
+        said = command.result(60).stdout
+    assert "is here and served as by-hand" in said
+    refused = server.manage("download_model", REPO, check=False)
+    assert (refused.returncode, "on this machine already" in refused.stderr) == (1, True)
 
 
 def _refused(server: Server, **body: str) -> str:

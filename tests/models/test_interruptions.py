@@ -15,7 +15,7 @@ import pytest
 from inference.hub.plan import HubFile, stored
 from tests.hub import Hub
 from tests.models.conftest import REPO, WEIGHTS, begin, hub_environment, look, turn, until, wait_for, workers
-from tests.server import PROJECT, alive, serving
+from tests.server import PROJECT, alive, environment, manage, serving
 
 HALF = 400_000
 
@@ -119,6 +119,18 @@ def test_a_link_in_the_folder_leads_nowhere_out_of_it(told: Hub, tmp_path: Path)
     file = HubFile("1_Pooling/config.json", len(content), sha256=hashlib.sha256(content).hexdigest())
     assert "outside the model's folder" in _work(told, folder, files=[file])[-1]["failed"]
     assert list(outside.iterdir()) == []
+
+
+def test_where_no_server_runs_the_command_fetches_itself(told: Hub, tmp_path: Path) -> None:
+    env = environment(tmp_path, **hub_environment(told, tmp_path / "cache"))
+    (tmp_path / "address").write_text("http://127.0.0.1:1")  # of a server that was killed
+    said = manage(env, "download_model", REPO).stdout
+    assert "is here and served as tiny-4bit" in said
+    told.status = 404
+    told.repositories["tests/other"] = told.repositories[REPO]
+    failed = manage(env, "download_model", "tests/other", "--no-serve", check=False)
+    assert (failed.returncode, "does not have" in failed.stderr) == (1, True)
+    assert "Traceback" not in failed.stderr
 
 
 def _work(
