@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Raw
+
 
 @dataclass(frozen=True)
 class Usage:
@@ -20,7 +22,7 @@ class Chunk:
     provider has said all.
     """
 
-    data: dict[str, Any] | None
+    data: dict[str, Any] | Raw | None
     made: int = 0
     finish_reason: str = ""
     usage: Usage | None = None

@@ -38,7 +38,7 @@ async def create(request: HttpRequest, arrival: Arrival) -> HttpResponseBase:
     call = arrival.begin(request, ENDPOINT, head.model, head.timeout, streamed=False)
     asked = Asked("embedding", lambda: [_row(request, call)], lambda: body.for_provider(request))
     vectors: dict[int, bytes] = {}
-    relayed: dict[str, Any] | None = None
+    relayed: Any = None
     batches = completion.run(call, asked, arrival.settings)
     try:
         async for items in batches:

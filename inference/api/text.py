@@ -107,7 +107,7 @@ async def answer(call: Call, asked: Head, batches: Batches, wire: Wire, keep_ali
 
 async def _whole(call: Call, batches: Batches, wire: Wire) -> HttpResponseBase:
     choices: dict[int, Choice] = defaultdict(Choice)
-    relayed: dict[str, Any] | None = None
+    relayed: Any = None
     more: dict[str, Any] = {}
     try:
         async for index, item in _by_choice(call, batches):

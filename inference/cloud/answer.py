@@ -12,10 +12,11 @@ from inference.cloud import refusal
 from inference.errors import ProviderFailed
 from settings_app.snapshot import Provider
 
-MOST_BYTES = 64 * 2**20  # of a whole answer: 2,048 embeddings of 1,536 numbers are some 40 MiB as text
+MOST_BYTES = 128 * 2**20  # of a whole answer: 2,048 embeddings of 3,072 numbers are up to 116 MiB as text
 MOST_EVENT_BYTES = 4 * 2**20
 MOST_REFUSAL_BYTES = 64 * 2**10
 LAST_SECONDS = 0.1
+NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _decode = msgspec.json.Decoder().decode
 
@@ -33,6 +34,11 @@ async def beginning(response: httpx2.Response) -> bytes:
 
 async def whole(provider: Provider, response: httpx2.Response) -> Any:
     """What the body says in JSON. Raises ProviderFailed."""
+    return decoded(provider, await content(provider, response))
+
+
+async def content(provider: Provider, response: httpx2.Response) -> bytes:
+    """The body. Raises ProviderFailed."""
     _check_encoding(provider, response)
     found = bytearray()
     async with aclosing(response.aiter_raw()) as pieces:
@@ -40,7 +46,7 @@ async def whole(provider: Provider, response: httpx2.Response) -> Any:
             found += piece
             if len(found) > MOST_BYTES:
                 raise garbled(provider, f"answered with more than {MOST_BYTES // 2**20} MiB")
-    return decoded(provider, bytes(found))
+    return bytes(found)
 
 
 async def events(provider: Provider, response: httpx2.Response) -> AsyncGenerator[bytes, None]:
@@ -73,8 +79,12 @@ def decoded(provider: Provider, text: bytes) -> Any:
     """Raises ProviderFailed."""
     try:
         return _decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise garbled(provider, "answered with something that is no JSON, or not all of it") from None
+    except NO_JSON:
+        raise no_json(provider) from None
+
+
+def no_json(provider: Provider) -> ProviderFailed:
+    return garbled(provider, "answered with something that is no JSON, or not all of it")
 
 
 def garbled(provider: Provider, what: str) -> ProviderFailed:

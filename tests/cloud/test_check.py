@@ -96,6 +96,14 @@ def test_what_cannot_be_reached_is_said() -> None:
     assert "cannot be resolved" in checked("https://nobody.invalid/v1").said
 
 
+def test_who_takes_a_connection_and_no_tls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "CONNECT_SECONDS", 0.2)
+    with closing(socket.create_server(("127.0.0.1", 0))) as deaf:
+        found = checked(f"https://127.0.0.1:{deaf.getsockname()[1]}/v1")
+    assert "cannot be reached: no connection within" in found.said
+    assert found.seconds == pytest.approx(0.2, abs=0.5)
+
+
 def test_an_address_that_is_not_allowed_is_said() -> None:
     with provider() as told:
         found = checked(told.url, allow_private=False)
