@@ -17,7 +17,7 @@ ApiError
 │   └── Draining          503   the server is going down
 ├── DeadlineExceeded      504   in-band once the stream has begun
 ├── RunnerFailed          503   in-band once the stream has begun
-├── ProviderFailed        the provider's own status, or 502; in-band once the stream has begun
+├── ProviderFailed        the provider's own status, or 502, 503, 504; in-band once the stream has begun
 └── InternalError         500   in-band once the stream has begun
 """
 

@@ -40,7 +40,7 @@ _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _PATH = re.compile(r"(?:[A-Za-z0-9/._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*")  # what is sent as it is written
 _DEVIATING = "ßς"  # the two standards of IDNA make other names of them
-_ENDPOINT = re.compile(r"/(chat/completions|completions|embeddings|messages|models)\Z")
+_ENDPOINT = re.compile(r"/(chat/completions|completions|embeddings|messages)\Z")
 
 
 def clean_base_url(text: str, *, allow_private: bool) -> str:

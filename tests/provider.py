@@ -108,8 +108,8 @@ class Provider:
     (`stall`), or breaks (`cut`). `events`: said in a stream instead of its own; `body`: sent, byte for byte, instead of
     any answer. `length_told`: it closes the connection where its answer ends otherwise.
 
-    `asked`: the bodies that it was sent; `got`: paths that were read; `hosts`: the names that it was called by. `left`:
-    a client was gone before the end.
+    `asked`: the bodies that it was sent; `got`: paths that were read; `hosts`: the names that it was called by;
+    `connections`: made to it, of which `ended` are over. `left`: a client was gone before the end.
     """
 
     protocol: str = "openai"
@@ -129,11 +129,12 @@ class Provider:
     got: list[str] = field(default_factory=list)
     hosts: set[str] = field(default_factory=set)
     connections: int = 0
+    ended: int = 0
     left: threading.Event = field(default_factory=threading.Event)
 
     def forget(self) -> None:
         """What it was told to do, and what was done to it."""
-        fresh = Provider(self.protocol, self.url, self.id)
+        fresh = Provider(self.protocol, self.url, self.id, connections=self.connections, ended=self.ended)
         vars(self).update(vars(fresh))
 
     @property
@@ -166,6 +167,7 @@ class _Server(ThreadingHTTPServer):
     """Whose threads end with it, those of connections that were kept open too."""
 
     daemon_threads = False
+    request_queue_size = 128
 
     def __init__(self, *arguments: Any) -> None:
         self.open: set[socket.socket] = set()
@@ -194,6 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def finish(self) -> None:
         self.server.open.discard(self.connection)
+        self.provider.ended += 1
         with suppress(OSError):
             super().finish()
 

@@ -82,7 +82,8 @@ def _reason(error: BaseException) -> str:
     under: BaseException | None = error
     while under is not None:
         if isinstance(under, ssl.SSLCertVerificationError):
-            return f"its TLS certificate does not hold ({under.verify_message})"
+            reason = getattr(under, "verify_message", "")  # which macOS's own check need not give
+            return f"its TLS certificate does not hold{f' ({reason})' if reason else ''}"
         if isinstance(under, ssl.SSLError):
             return f"TLS failed ({under.reason or 'the other side does not speak it'})"
         if isinstance(under, OSError) and under.errno:

@@ -88,7 +88,7 @@ async def ask(
 
 
 def _whole(provider: Provider, endpoint: Endpoint, content: bytes) -> Chunk:
-    """Passed on as it came: 58 MiB of numbers, taken apart and put together, hold up everyone for 1.1 s, and not 0.5."""
+    """Passed on as it came: 58 MiB of numbers that are taken apart hold up everyone for 1.1 s, and else for 0.5."""
     try:
         content.decode()  # msgspec does not look into what it skips
         said = _decode(content)

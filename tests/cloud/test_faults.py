@@ -413,6 +413,19 @@ def test_a_request_after_a_change_has_a_connection_of_its_own(server: Server, af
     assert [sent["authorization"] for sent in afar.asked] == [f"Bearer {KEY}", f"Bearer {KEY}-new"]
 
 
+def test_a_change_ends_the_connections_that_nobody_uses(server: Server, afar: Provider) -> None:
+    ask(server, **CLOUD)
+    assert afar.ended < afar.connections
+    change(server, afar, enabled=False)
+    try:
+        ends = time.monotonic() + 5
+        while afar.ended < afar.connections and time.monotonic() < ends:
+            time.sleep(0.02)
+    finally:
+        change(server, afar, enabled=True)
+    assert afar.ended == afar.connections
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_address_that_is_not_allowed_is_not_connected_to(
     server: Server, afar: Provider, stream: bool
@@ -425,6 +438,8 @@ def test_an_address_that_is_not_allowed_is_not_connected_to(
     )  # which every door refuses with this URL
     try:
         answer = ask(server, **CLOUD, stream=stream)
+        rule(server, afar, "m", fallbacks=[{**HERE, "causes": ["error"]}])
+        assert ask(server, **{**SHORT, "model": "m"}).headers["x-mlx-backend"] == "local"
     finally:
         server.rows("UPDATE settings_app_provider SET allow_private = 1")
     error = answer.json()["error"]

@@ -28,6 +28,17 @@ class Names:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
+class Together:
+    """The body of an answer that waits until so many have begun."""
+
+    def __init__(self, count: int) -> None:
+        self._barrier = threading.Barrier(count, timeout=10)
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._barrier.wait()
+        yield b"{}"
+
+
 @pytest.fixture
 def listening() -> Iterator[tuple[int, list[str]]]:
     """A port on 127.0.0.1, and who connected to it."""
@@ -182,6 +193,36 @@ class TestClients:
             assert old.is_closed
 
         asyncio.run(lent())
+
+    def test_only_to_connect_is_limited(self) -> None:
+        """Every other limit would fire before a deadline of its own."""
+
+        async def limits() -> httpx2.Timeout:
+            async with clients.make(_provider("https://api.example.com")) as client:
+                return client.timeout
+
+        assert asyncio.run(limits()) == httpx2.Timeout(None, connect=10.0)
+
+    def test_any_number_of_requests_run_at_once(self) -> None:
+        """httpx's own limit is 100, and more would wait unseen."""
+        with provider() as told:
+            told.body = Together(105)
+
+            async def asked() -> list[httpx2.Response]:
+                async with clients.make(_provider(told.url)) as client:
+                    url = f"{told.url}/chat/completions"
+                    return await asyncio.gather(*(client.post(url, json={}) for _ in range(105)))
+
+            assert {answer.status_code for answer in asyncio.run(asked())} == {200}
+
+    def test_the_end_of_the_server_closes_all(self) -> None:
+        async def closed() -> bool:
+            held = clients.Clients()
+            async with held.lent(_provider("http://127.0.0.1/v1")) as client:
+                await held.close()
+            return client.is_closed
+
+        assert asyncio.run(closed())
 
     def test_neither_proxies_nor_cookies_come_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
