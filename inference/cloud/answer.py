@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import httpx2
@@ -14,11 +15,29 @@ from settings_app.snapshot import Provider
 
 MOST_BYTES = 128 * 2**20  # of a whole answer: 2,048 embeddings of 3,072 numbers are up to 116 MiB as text
 MOST_EVENT_BYTES = 4 * 2**20
+EVENT_WEIGHT = 256  # bytes that even an empty one takes here
 MOST_REFUSAL_BYTES = 64 * 2**10
 LAST_SECONDS = 0.1
 NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _decode = msgspec.json.Decoder().decode
+
+
+@dataclass
+class Preamble:
+    """What a stream says before its first word. It is held back until then, so it has a bound as an event has."""
+
+    provider: Provider
+    weight: int = 0
+    is_over: bool = False
+
+    def take(self, data: bytes, made: int) -> None:
+        """An event and how much output is in it. Raises ProviderFailed."""
+        self.is_over = self.is_over or made > 0
+        if not self.is_over:
+            self.weight += len(data) + EVENT_WEIGHT
+            if self.weight > MOST_EVENT_BYTES:
+                raise garbled(self.provider, "said a great deal, and not a word of its answer")
 
 
 async def beginning(response: httpx2.Response) -> bytes:
@@ -53,18 +72,18 @@ async def events(provider: Provider, response: httpx2.Response) -> AsyncGenerato
     """The data of each event. Raises ProviderFailed."""
     _check_encoding(provider, response)
     await _check_stream(provider, response)
-    data: list[bytes] = []
+    data = bytearray()  # each line of it with a line feed
     async with aclosing(_lines(provider, response)) as lines:
         async for line in lines:
             if line.startswith(b"data:"):
-                data.append(line.removeprefix(b"data:").removeprefix(b" "))
-                if sum(map(len, data)) > MOST_EVENT_BYTES:
+                data += line.removeprefix(b"data:").removeprefix(b" ") + b"\n"
+                if len(data) > MOST_EVENT_BYTES:
                     raise _too_long(provider)
             elif not line and data:
-                yield b"\n".join(data)
-                data = []
+                yield bytes(data[:-1])
+                data.clear()
     if data:
-        yield b"\n".join(data)
+        yield bytes(data[:-1])
 
 
 async def read_out(events: AsyncGenerator[bytes, None]) -> None:

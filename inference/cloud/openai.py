@@ -15,12 +15,9 @@ from settings_app.endpoints import Endpoint
 from settings_app.snapshot import Provider
 
 DONE = b"[DONE]"
-LAST_SECONDS = (
-    0.1  # for the end of the body after [DONE]: a connection that was read to its end can be used again
-)
+MOST_CHOICES = 1024  # in one answer; OpenAI's own limit is 128
 
 _encode = msgspec.json.Encoder().encode
-
 
 Count = Annotated[int, Meta(ge=0, lt=2**31)]  # as the log has room for
 
@@ -36,7 +33,7 @@ class _Usage(Struct):
 
 
 class _Choice(Struct):
-    index: int = 0
+    index: Annotated[int, Meta(ge=0, lt=MOST_CHOICES)] = 0
     delta: dict[str, Any] | None = None
     text: str | None = None
     finish_reason: str | None = None
@@ -73,6 +70,7 @@ async def ask(
             yield _whole(provider, endpoint, await answer.content(provider, response))
             return
         async with aclosing(answer.events(provider, response)) as events:
+            preamble = answer.Preamble(provider)
             begun: set[int] = set()
             ended: set[int] = set()
             async for data in events:
@@ -81,6 +79,7 @@ async def ask(
                 piece, said = _piece(provider, data)
                 begun |= {choice.index for choice in said.choices or ()}
                 ended |= {choice.index for choice in said.choices or () if choice.finish_reason}
+                preamble.take(data, piece.made)
                 yield piece
             if not begun or begun - ended:
                 raise answer.garbled(provider, "ended its answer without a finish reason")

@@ -49,9 +49,12 @@ async def ask(
             return
         with_usage = asked.stream_options is not None and asked.stream_options.include_usage
         translation = Translation(provider, with_usage)
+        preamble = answer.Preamble(provider)
         async with aclosing(answer.events(provider, response)) as events:
             async for data in events:
-                for chunk in translation.take(data):
+                chunks = list(translation.take(data))
+                preamble.take(data, sum(chunk.made for chunk in chunks))
+                for chunk in chunks:
                     yield chunk
                 if translation.is_over:
                     break

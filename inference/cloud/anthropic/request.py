@@ -85,7 +85,7 @@ def translated(asked: ChatRequest) -> dict[str, Any]:
         "thinking": asked.thinking,
         "stop_sequences": [text for text in stop if text] or None,
         "metadata": {"user_id": asked.user} if asked.user else None,
-        "tools": [tools.tool(index, each) for index, each in enumerate(asked.tools or ())] or None,
+        "tools": [tools.tool(each) for each in asked.tools or ()] or None,
         "tool_choice": tools.choice(asked.tool_choice, asked.parallel_tool_calls, bool(asked.tools)),
     }
     return {name: value for name, value in found.items() if value is not None}

@@ -30,17 +30,12 @@ class NamedChoice(Struct, forbid_unknown_fields=True):
     function: Named
 
 
-def tool(index: int, asked: Tool) -> dict[str, Any]:
+def tool(asked: Tool) -> dict[str, Any]:
     function = asked.function
-    if function.strict:
-        raise InvalidRequest(
-            "This provider's protocol cannot promise arguments that fit the schema. Leave strict out.",
-            param=f"tools[{index}].function.strict",
-            code="unsupported_parameter",
-        )
     described = {"description": function.description} if function.description else {}
     schema = {"type": "object", **(function.parameters or {"properties": {}})}
-    return {"name": function.name, **described, "input_schema": schema}
+    strict = {"strict": True} if function.strict else {}
+    return {"name": function.name, **described, "input_schema": schema, **strict}
 
 
 def choice(asked: str | NamedChoice | None, parallel: bool | None, has_tools: bool) -> dict[str, Any] | None:
