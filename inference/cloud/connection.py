@@ -13,7 +13,14 @@ from inference.cloud.network import CONNECT_SECONDS, AddressRefused, NameUnknown
 from inference.errors import ProviderFailed
 from settings_app.snapshot import Provider
 
-FAILURES = (httpx2.HTTPError, httpx2.InvalidURL, OSError, AddressRefused, NameUnknown)
+FAILURES = (
+    httpx2.HTTPError,
+    httpx2.InvalidURL,
+    UnicodeEncodeError,  # a header that is not ASCII: the key is the only one that is not ours
+    OSError,
+    AddressRefused,
+    NameUnknown,
+)
 
 
 @asynccontextmanager
@@ -70,8 +77,10 @@ def _trouble(error: Exception) -> str:
             return f"cannot be reached: no connection within {CONNECT_SECONDS:g} s."
         case httpx2.ConnectError():
             return f"cannot be reached: {_reason(error)}."
-        case httpx2.RemoteProtocolError() | httpx2.ReadError():
+        case httpx2.RemoteProtocolError() | httpx2.NetworkError() | OSError():
             return "broke off its answer."
+        case httpx2.LocalProtocolError() | UnicodeEncodeError():
+            return "has an API key that cannot be sent: there are signs in it that no key has."
         case httpx2.InvalidURL():
             return "has a base URL that cannot be used."
     return f"cannot be reached ({type(error).__name__})."

@@ -143,7 +143,8 @@ def _clean(provider: Provider, text: str, longest: int) -> str:
     """Bounded, on one line, and without the key, which some repeat."""
     if provider.api_key:
         text = text.replace(provider.api_key, "[key]")
-    text = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    letters = (letter if letter.isprintable() else " " for letter in text[: longest * 2])
+    text = " ".join("".join(letters).split())
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 

@@ -354,7 +354,7 @@ def test_a_streamed_answer_with_tools_and_thinking(server: Server, afar: Provide
         ),
         *_block(4, BLOCKS[4], {"type": "input_json_delta", "partial_json": ""}),
         *_block(5, BLOCKS[5], {"type": "from_the_future_delta", "x": 1}),
-        {"type": "from_the_future"},
+        {"type": "from_the_future", "index": "x", "delta": 7},
         {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 44}},
         {"type": "message_stop"},
     ]

@@ -89,6 +89,14 @@ def test_odd_lists_are_lists(body: bytes) -> None:
         assert checked(told.url).passed
 
 
+@pytest.mark.parametrize("key", ["sk-\N{SNOWMAN}", "sk-1\n2", "sk-\x00"])
+def test_a_key_that_no_header_can_hold_is_said(key: str) -> None:
+    with provider() as told:
+        found = asyncio.run(check.check(Provider(1, "Afar", "openai", told.url, key, True, "")))
+    assert (found.passed, "has an API key that cannot be sent" in found.said) == (False, True)
+    assert told.got == []
+
+
 def test_what_cannot_be_reached_is_said() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as gone:
         port = gone.getsockname()[1]

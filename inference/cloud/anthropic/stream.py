@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
@@ -14,6 +14,15 @@ from inference.cloud import answer, refusal
 from inference.cloud.anthropic.ending import Tokens, finish_reason
 from inference.cloud.anthropic.reply import Block, arguments
 from settings_app.snapshot import Provider
+
+KNOWN = (
+    "message_start",
+    "content_block_start",
+    "content_block_delta",
+    "content_block_stop",
+    "message_delta",
+    "message_stop",
+)
 
 
 class _Start(Struct):
@@ -68,6 +77,8 @@ class Translation:
         found = answer.decoded(self.provider, data)
         if isinstance(found, dict) and (found.get("type") == "error" or found.get("error")):
             raise refusal.said_inside(self.provider, found)
+        if isinstance(found, dict) and found.get("type") not in KNOWN:
+            return
         try:
             event = msgspec.convert(found, _Event)
         except msgspec.ValidationError:
@@ -94,7 +105,8 @@ class Translation:
             "model": message.model,
         }
         self._tokens = message.usage or Tokens()
-        return self._chunk({"role": "assistant", "content": ""}, made=0)
+        read = replace(self._tokens.usage, completion_tokens=0)  # it says 1 or so, before the first
+        return replace(self._chunk({"role": "assistant", "content": ""}, made=0), usage=read)
 
     def _block(self, index: int, block: Block) -> Iterator[Chunk]:
         if block.type == "tool_use":
