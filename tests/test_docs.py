@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from settings_app.endpoints import ENDPOINTS
+from settings_app.presets import PRESETS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -20,3 +21,12 @@ def test_the_values_are_those_that_are_declared() -> None:
 def test_links_between_documents_lead_somewhere() -> None:
     assert (DOCS / "deadlines.md").exists()
     assert "docs/deadlines.md" in (DOCS.parent / "README.md").read_text()
+
+
+def test_the_presets_are_those_that_are_declared() -> None:
+    lines = (DOCS / "providers.md").read_text().splitlines()
+    begin = lines.index("| preset | protocol | base URL |") + 2
+    shown = [f" `{p.base_url}` " if p.base_url else " " for p in PRESETS]
+    assert lines[begin : begin + len(PRESETS)] == [
+        f"| {p.label} | `{p.protocol}` |{url}|" for p, url in zip(PRESETS, shown, strict=True)
+    ]

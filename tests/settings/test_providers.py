@@ -236,7 +236,7 @@ def test_a_row_that_was_read_before_a_rotation_is_opened_after_it(call: Call) ->
     earlier, row = sealing.read(), Provider.objects.values_list(*providers.COLUMNS).get()
     providers.rotate_keys(Author("ada", "command"))
     assert providers.known(*row).problem == providers.UNREADABLE
-    assert providers.known(*row, earlier).api_key == KEY
+    assert providers.known(*row, earlier=earlier).api_key == KEY
     assert stored.load().providers[row[0]].api_key == KEY
 
 

@@ -117,6 +117,25 @@ def test_a_private_address_is_asked_only_while_that_is_allowed(far: Far) -> None
     assert far.patch(base_url=far.told.url).status_code == 422
 
 
+def test_a_test_of_the_connection_is_answered_and_stored(far: Far) -> None:
+    test = f"{URL}/{far.id}/test"
+    far.patch(enabled=False).raise_for_status()
+    checked = far.api.post(test).json()
+    assert checked["passed"] is True
+    assert checked["said"].startswith("Reached in ")
+    assert far.told.got == ["/v1/models"]
+    stored = far.api.get(f"{URL}/{far.id}").json()
+    assert (stored["test_passed"], stored["test_said"]) == (True, checked["said"])
+    assert (stored["test_ms"], stored["tested_at"] is not None) == (checked["ms"], True)
+    far.told.status = 401
+    checked = far.api.post(test).json()
+    assert (checked["passed"], "401" in checked["said"]) == (False, True)
+    far.patch(api_key="").raise_for_status()
+    assert far.api.post(test).json() == {"passed": False, "said": "It has no API key.", "ms": 0.0}
+    assert len(far.told.got) == 2, "without a key nothing is sent"
+    assert far.api.post(f"{URL}/99999/test").status_code == 404
+
+
 def _private_name() -> str:
     """A name, not "localhost", of an address of this machine at which a server on 127.0.0.1 answers."""
     for name in (socket.gethostname(), "ip6-localhost", "localhost.localdomain"):
@@ -309,18 +328,18 @@ def test_a_lost_file_is_said_at_every_door_and_never_made_anew_without_a_word(fa
     assert "the API key of Second cannot be decrypted" in rotated.stderr
 
 
-@pytest.mark.parametrize("content", ["", "no key\n", "\x00\xff"])
-def test_a_file_that_holds_no_key_is_left_alone_and_said(far: Far, content: str) -> None:
+def test_a_file_that_holds_no_key_is_left_alone_and_said(far: Far) -> None:
     path = far.server.home / "sealing_keys"
     kept = path.read_bytes()
     try:
-        path.write_text(content, "latin-1")
-        far.patch(name="Renamed").raise_for_status()
-        assert far.ask().status_code == 503
-        refused = far.patch(api_key="sk-new")
-        assert (refused.status_code, "Restore it from a backup" in refused.text) == (422, True)
+        for content in (b"", b"\x00\xff", b"no key\n"):
+            path.write_bytes(content)
+            far.patch(name=f"Renamed {len(content)}").raise_for_status()
+            assert far.ask().status_code == 503
+            refused = far.patch(api_key="sk-new")
+            assert (refused.status_code, "Restore it from a backup" in refused.text) == (422, True)
         assert far.server.manage("rotate_keys", check=False).returncode == 1
-        assert path.read_text("latin-1") == content
+        assert path.read_bytes() == content
     finally:
         path.write_bytes(kept)
     assert far.key_sent() == KEY
