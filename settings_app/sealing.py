@@ -97,8 +97,11 @@ def add_key() -> None:
 def drop_old_keys() -> None:
     """Leaves the key that seals. What the others sealed is lost, so it is resealed and on the disk before."""
     _write(read()[:1])
+    for draft in path().parent.glob(f"{_DRAFT}*"):  # of a rotation that died: it holds old keys too
+        draft.unlink(missing_ok=True)
 
 
+_DRAFT = ".sealing_keys."
 _REMEDY = "Restore it from a backup; or delete it, and enter the API keys again."
 
 
@@ -119,7 +122,7 @@ def _why(error: Exception) -> str:
 
 def _write(keys: Sequence[str], *, replace: bool = True) -> None:
     """On the disk when this returns. Without `replace` a file that is there stays: of two at once the first wins."""
-    descriptor, name = tempfile.mkstemp(prefix=".sealing_keys.", dir=path().parent)  # for its owner only
+    descriptor, name = tempfile.mkstemp(prefix=_DRAFT, dir=path().parent)  # for its owner only
     draft = Path(name)
     try:
         with os.fdopen(descriptor, "w") as file:

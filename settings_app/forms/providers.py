@@ -4,6 +4,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from settings_app import providers
 from settings_app.models import Provider
 
 SETTINGS = ("name", "protocol", "base_url", "allow_private", "enabled")
@@ -40,7 +41,7 @@ class ProviderForm(forms.ModelForm[Provider]):
         if not self.instance.sealed_key:
             del self.fields["remove_key"]
         else:
-            self.fields["api_key"].help_text = f"{_stored_text(self.instance)} Leave this empty to keep it."
+            self.fields["api_key"].help_text = _stored_text(self.instance)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -61,4 +62,7 @@ class ProviderForm(forms.ModelForm[Provider]):
 
 
 def _stored_text(provider: Provider) -> str:
-    return f"A key is stored, …{provider.key_last4}." if provider.key_last4 else "A key is stored."
+    if providers.opened(provider.sealed_key)[1]:
+        return "A key is stored, and cannot be decrypted: enter it again."
+    which = f"A key is stored, …{provider.key_last4}." if provider.key_last4 else "A key is stored."
+    return f"{which} Leave this empty to keep it."

@@ -17,6 +17,8 @@ from settings_app.models.provider import origin
 from settings_app.views import sections
 from settings_app.views.staff import staff_only
 
+IDS = "provider_%s"  # other sections of the page have fields of the same names
+
 
 @dataclass(frozen=True)
 class Row:
@@ -53,9 +55,10 @@ def create(request: HttpRequest) -> HttpResponse:
     """GET shows the form, filled in from `?preset=`."""
     preset = presets.BY_KEY.get(request.GET.get("preset", ""))
     if request.method != "POST":
-        form = ProviderForm(initial=presets.filled_in(preset) if preset else {"enabled": True})
+        initial = presets.filled_in(preset) if preset else {"enabled": True}
+        form = ProviderForm(initial=initial, auto_id=IDS)
         return sections.answer(request, "providers", section(form=form, preset=preset))
-    form = ProviderForm(request.POST)
+    form = ProviderForm(request.POST, auto_id=IDS)
     provider = _stored(form, lambda values: providers.create(values, changes.page_author(request)))
     if provider is None:
         return sections.answer(request, "providers", section(form=form, preset=preset), status=422)
@@ -69,7 +72,7 @@ def create(request: HttpRequest) -> HttpResponse:
 @sensitive_variables()
 def edit(request: HttpRequest, pk: int) -> HttpResponse:
     provider = get_object_or_404(Provider, pk=pk)
-    form = ProviderForm(request.POST if request.method == "POST" else None, instance=provider)
+    form = ProviderForm(request.POST if request.method == "POST" else None, instance=provider, auto_id=IDS)
     if request.method != "POST":
         return sections.answer(request, "providers", section(form=form))
     saved = _stored(form, lambda values: providers.change(pk, values, changes.page_author(request)))
@@ -117,13 +120,14 @@ def section(
     back: bool = False,
 ) -> sections.Found:
     """`form`: open, for a new provider or one of the list. `back`: whoever comes from the form finds the heading."""
+    rows = [row(provider) for provider in Provider.objects.all()]
     return {
-        "rows": [row(provider) for provider in Provider.objects.all()],
+        "rows": rows,
         "form": form,
         "editing": form.instance.pk if form else None,
         "presets": presets.PRESETS,
         "preset": preset,
-        "warning": _warning(),
+        "warning": _warning(rows),
         "saved": saved,
         "failed": failed,
         "back": back,
@@ -134,16 +138,24 @@ def row(provider: Provider, *, tested: str = "") -> Row:
     return Row(provider, providers.opened(provider.sealed_key)[1], tested)
 
 
-def _warning() -> str:
-    """What keeps stored keys from being read, all of them."""
-    if sealing.exists():
-        return sealing.problem()
-    if not Provider.objects.exclude(sealed_key="").exists():
+def _warning(rows: list[Row]) -> str:
+    """What keeps stored keys from being read, and what to do."""
+    locked = [row.provider.name for row in rows if row.problem == providers.UNREADABLE]
+    if not locked:
         return ""
-    return (
-        f"{sealing.path()} is missing, so stored API keys cannot be read. Restore the file from a backup; "
-        "or, if it is lost, edit each provider and enter its key again."
+    if not sealing.exists():
+        return (
+            f"{sealing.path()} is missing, so stored API keys cannot be read. Restore the file from a backup; "
+            "or, if it is lost, edit each provider and enter its key again."
+        )
+    return sealing.problem() or (
+        f"{_names(locked)} cannot be used: the stored keys were encrypted with another key than those in "
+        f"{sealing.path()}. Restore that file, or enter them again."
     )
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _stored(form: ProviderForm, store: Callable[[dict[str, Any]], Provider]) -> Provider | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.contrib.auth.models import User
 from django.test import Client
 
@@ -213,6 +214,12 @@ def test_the_list_says_what_is_wrong_and_the_switch_switches(staff: Client, home
     page = staff.get("/settings/").text
     assert "sealing_keys is missing, so stored API keys cannot be read" in page
     assert page.count("unreadable") == 2
+    assert "cannot be decrypted: enter it again" in staff.get(f"/settings/providers/{id}/").text
+    (home / "sealing_keys").write_text(Fernet.generate_key().decode())
+    assert (
+        "Afar, Short cannot be used: the stored keys were encrypted with another key"
+        in staff.get("/settings/").text
+    )
 
 
 def test_deleting_asks_first_and_says_which_rules_name_it(staff: Client) -> None:

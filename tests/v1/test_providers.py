@@ -4,7 +4,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -133,6 +134,13 @@ def test_a_test_of_the_connection_is_answered_and_stored(far: Far) -> None:
     far.patch(api_key="").raise_for_status()
     assert far.api.post(test).json() == {"passed": False, "said": "It has no API key.", "ms": 0.0}
     assert len(far.told.got) == 2, "without a key nothing is sent"
+    far.told.silence = 2
+    far.patch(api_key=KEY).raise_for_status()
+    with ThreadPoolExecutor(1) as pool:
+        testing = pool.submit(lambda: far.api.post(test))
+        _until(lambda: len(far.told.got) == 3)
+        assert far.api.get(URL).status_code == 200
+        assert not testing.done(), "nobody else waits for it"
     assert far.api.post(f"{URL}/99999/test").status_code == 404
 
 
@@ -180,7 +188,7 @@ call_command("rotate_keys")
 @pytest.mark.parametrize(
     ("module", "function", "keys"),
     [
-        ("settings_app.sealing", "_sync_folder", 2),  # the file is new, no row is
+        ("os", "fsync", 1),  # nothing is done, but for a draft of the file
         ("settings_app.changes", "record", 2),  # all rows are, and nothing is committed
         ("settings_app.sealing", "drop_old_keys", 2),  # all is, and the old key not dropped
     ],
@@ -195,6 +203,7 @@ def test_a_rotation_that_dies_loses_no_key_and_the_next_one_ends_it(
     assert far.key_sent() == KEY
     far.server.manage("rotate_keys")
     assert len(_keys(far.server)) == 1
+    assert [path.name for path in far.server.home.glob(".sealing*")] == [], "a draft holds old keys"
     assert far.key_sent() == KEY
 
 
@@ -343,6 +352,13 @@ def test_a_file_that_holds_no_key_is_left_alone_and_said(far: Far) -> None:
     finally:
         path.write_bytes(kept)
     assert far.key_sent() == KEY
+
+
+def _until(is_so: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
 
 
 def _keys(server: Server) -> list[str]:
