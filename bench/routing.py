@@ -27,6 +27,7 @@ ROUNDS, COUNT = 11, 60
 LEAST_ROUNDS = 5  # of a whole run
 WARM_UP = 5
 MOST = 1.1
+OWN_WORK = "the server's own work, all kinds"
 PROVIDERS, RULES = 100, 1000
 NOTE = (
     "Without: no provider, and the one rule that sends new names to the model. With: 100 providers, and 999 rules of "
@@ -89,16 +90,30 @@ class Asked:
         return f"{begin}-{self._novel.getrandbits(64):x}"
 
 
-async def _turn(asked: Asked, count: int) -> dict[str, float]:
-    """Mean milliseconds to the last byte, by kind; the kinds take turns."""
+async def _turn(server: Server, asked: Asked, count: int) -> dict[str, float]:
+    """Milliseconds by kind, the mean from the request to the last byte; and what the server worked for each."""
+    await _ask(asked, WARM_UP)  # the first one reads the settings that were just written
+    before = _cpu_ms(server)
+    took = await _ask(asked, count)
+    worked = (_cpu_ms(server) - before) / (count * len(took))
+    return {**{kind: statistics.fmean(values) for kind, values in took.items()}, OWN_WORK: worked}
+
+
+async def _ask(asked: Asked, count: int) -> dict[str, list[float]]:
+    """The kinds take turns."""
     took: defaultdict[str, list[float]] = defaultdict(list)
-    for number in range(WARM_UP + count):
+    for _ in range(count):
         for kind, (status, ask) in asked.kinds().items():
             answer = await ask()
             assert answer.status == status, answer.raw
-            if number >= WARM_UP:
-                took[kind].append((answer.pieces[-1][0] - answer.sent) * 1000)
-    return {kind: statistics.fmean(values) for kind, values in took.items()}
+            took[kind].append((answer.pieces[-1][0] - answer.sent) * 1000)
+    return took
+
+
+def _cpu_ms(server: Server) -> float:
+    """What the server has worked so far, with all its threads; other programs of the machine do not show in it."""
+    tasks = Path(f"/proc/{server.process.pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e6
 
 
 async def _measure(server: Server, rounds: int, count: int) -> list[Line]:
@@ -110,10 +125,13 @@ async def _measure(server: Server, rounds: int, count: int) -> list[Line]:
         for code in (WITHOUT, WITH):  # what is with is added to what is without
             await asyncio.to_thread(server.manage, "shell", "-c", code)
             await asyncio.to_thread(_expect, server, 1 if code == WITHOUT else RULES)
-            turns[code].append(await _turn(asked, count))
+            turns[code].append(await _turn(server, asked, count))
         print(f"round {number + 1} of {rounds}", flush=True)
     watching.cancel()
-    return [*(_line(kind, turns[WITHOUT], turns[WITH]) for kind in asked.kinds()), pauses.line()]
+    kinds = [
+        kind for kind, worked in turns[WITHOUT][0].items() if worked
+    ]  # without Linux's /proc there is none
+    return [*(_line(kind, turns[WITHOUT], turns[WITH]) for kind in kinds), pauses.line()]
 
 
 def _expect(server: Server, rules: int) -> None:
