@@ -1,7 +1,6 @@
 """What a model's folder says of itself: size, kind, quantisation, context, licence, and what it lacks."""
 
 import os
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +83,9 @@ def _quantisation(folder: Path, config: dict[str, Any]) -> str:
         dtype = weights.commonest_dtype(min(folder.glob("model*.safetensors")))
         return DTYPES.get(dtype, dtype.lower())
     layers = [layer for layer in said.values() if isinstance(layer, dict) and "bits" in layer]
-    bits = [bits for bits, _ in Counter([said["bits"], *(layer["bits"] for layer in layers)]).items()]
-    widths = "- and ".join(str(width) for width in sorted(bits))
+    widths = "- and ".join(
+        str(width) for width in sorted({said["bits"], *(layer["bits"] for layer in layers)})
+    )
+    mode = f" {said['mode']}" if said.get("mode", "affine") != "affine" else ""
     group = f", group {said['group_size']}" if "group_size" in said else ""
-    return f"{widths}-bit{group}"
+    return f"{widths}-bit{mode}{group}"

@@ -38,12 +38,7 @@ def page(request: HttpRequest) -> HttpResponse:
 def offer(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     """GET shows what a download would bring, POST begins it."""
     repo = f"{owner}/{name}"
-    if request.method == "POST":
-        return _begin(request, repo)
-    try:
-        return models_part.ask(request, "offer", {"offer": downloads.offer(repo), "repo": repo})
-    except HubError as error:
-        return models_part.ask(request, "offer", {"hub_error": str(error), "repo": repo}, status=200)
+    return _begin(request, repo) if request.method == "POST" else _show(request, repo)
 
 
 @require_POST
@@ -86,17 +81,16 @@ def _begin(request: HttpRequest, repo: str) -> HttpResponse:
     name = request.POST.get("serve_as", "").strip()
     try:
         downloads.begin(repo, name, page_author(request))
-    except HubError as error:
-        return models_part.ask(request, "offer", {"hub_error": str(error), "repo": repo}, status=422)
+    except HubError:
+        return _show(request, repo, serve_as=name, status=422)  # which asks again, and says what it is told
     except ValidationError as error:
-        try:
-            found = downloads.offer(repo)
-        except HubError as second:
-            return models_part.ask(request, "offer", {"hub_error": str(second), "repo": repo}, status=422)
-        return models_part.ask(
-            request,
-            "offer",
-            {"offer": found, "repo": repo, "serve_as": name, "errors": error.messages},
-            status=422,
-        )
+        return _show(request, repo, serve_as=name, errors=error.messages, status=422)
     return models_part.done(request, f"{repo} is being downloaded. You may leave this page.")
+
+
+def _show(request: HttpRequest, repo: str, *, status: int = 200, **typed: object) -> HttpResponse:
+    try:
+        found = {"repo": repo, "offer": downloads.offer(repo), **typed}
+    except HubError as error:
+        found = {"repo": repo, "hub_error": str(error)}
+    return models_part.ask(request, "offer", found, status=status)
