@@ -108,6 +108,14 @@ def test_a_file_that_is_half_another_is_thrown_away_and_fetched_whole(told: Hub,
     assert (tmp_path / WEIGHTS).read_bytes() == told.repositories[REPO].files[WEIGHTS]
 
 
+def test_a_part_of_another_version_is_not_gone_on_from(told: Hub, tmp_path: Path) -> None:
+    """The hub is asked for the rest of that version, has another one, and sends all of it."""
+    (tmp_path / f"{WEIGHTS}.part").write_bytes(b"\0" * HALF)
+    (tmp_path / f"{WEIGHTS}.part.etag").write_text('"of another version"')
+    assert _work(told, tmp_path)[-1] == {"complete": True}
+    assert [(sent.status, sent.first) for sent in told.sent] == [(200, 0)]
+
+
 def test_a_link_in_the_folder_leads_nowhere_out_of_it(told: Hub, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
