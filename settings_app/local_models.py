@@ -58,6 +58,11 @@ def check_free(name: str, field: str = "name") -> None:
         raise ValidationError({field: f"There is a model {name} already. Choose another name."})
 
 
+def names_of(folder: Path) -> list[str]:
+    """Those under which clients get the model of this folder."""
+    return list(LocalModel.objects.filter(path=str(folder.resolve())).values_list("name", flat=True))
+
+
 def free_name(repo_id: str) -> str:
     """A name for a model of the hub that none has yet: short if it can be."""
     every = set(LocalModel.objects.values_list("name", flat=True))

@@ -32,12 +32,13 @@ class Downloader:
 
     async def run_forever(self) -> None:
         """What ran when the last server ended goes on by itself."""
-        seen = None
+        seen: int | None = None
         try:
-            await sync_to_async(_begin_again)()
             while True:
                 try:
                     version = stored.version()
+                    if seen is None:
+                        await sync_to_async(_begin_again)()
                     if version != seen:
                         await self._look()
                         seen = version

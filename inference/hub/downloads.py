@@ -145,7 +145,7 @@ def finish(row: Download) -> None:
     if draft_folder(row).exists():
         draft_folder(row).rename(folder)
     row.problem = ""
-    if row.serve_as:
+    if row.serve_as and row.serve_as not in local_models.names_of(folder):
         try:
             local_models.check_free(row.serve_as, "serve_as")
             local_models.add(name=row.serve_as, path=folder, author=Author(row.who, row.door))

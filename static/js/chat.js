@@ -34,6 +34,7 @@ function start() {
     event.preventDefault();
     running?.abort();
     history.length = 0;
+    form.elements.history.value = "[]";
     log.replaceChildren();
     figures.textContent = "";
     failed.hidden = true;
@@ -70,6 +71,11 @@ function start() {
       if (!outcome.stopped) outcome.error = "The connection to the server broke. Try again.";
     }
     cancelAnimationFrame(shown);
+    if (!bubble.isConnected) { // a new chat was begun meanwhile
+      running = null;
+      turn(false);
+      return;
+    }
     show();
     bubble.classList.remove("coming");
     if (outcome.text) {

@@ -92,6 +92,13 @@ def test_from_the_search_to_a_stopped_answer(server: Server, told: Hub, page: Pa
     expect(page.locator("#chat-log li")).to_have_count(4)
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Send")).to_be_visible()
+    page.get_by_label("Message", exact=True).fill("One more")
+    page.keyboard.press("Enter")
+    expect(page.locator("#chat-figures")).to_contain_text("First text after")
+    page.get_by_role("link", name="New chat").click()
+    expect(page.get_by_role("button", name="Send")).to_be_visible()
+    expect(page.locator("#chat-log li")).to_have_count(0)
+    expect(page.locator("[name=history]")).to_have_value("[]")
 
 
 def test_a_download_is_paused_resumed_and_cancelled(server: Server, told: Hub, page: Page) -> None:
