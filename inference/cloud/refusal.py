@@ -94,13 +94,13 @@ def said_inside(provider: Provider, body: object) -> ProviderFailed:
 def _redirected(provider: Provider, status: int, headers: Mapping[str, str]) -> ProviderFailed:
     """It is not followed: the key is for the host that the operator named."""
     try:
-        target = urlsplit(headers.get("location", ""))
+        target = urlsplit(_clean(provider, headers.get("location", ""), 1000))
         where = f"{target.scheme}://{target.hostname}" if target.hostname else "another path"
     except ValueError:
         where = "nowhere that can be read"
     return ProviderFailed(
-        f"Provider {provider.name} answered with {status}, which points to {_clean(provider, where, 200)}. Redirects "
-        "are not followed: set its base URL to where it is.",
+        f"Provider {provider.name} answered with {status}, which points to {where[:200]}. Redirects are "
+        "not followed: set its base URL to where it is.",
         provider=provider.name,
         provider_status=status,
         cause="error",

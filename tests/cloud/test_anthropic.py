@@ -198,7 +198,6 @@ def test_what_cannot_be_translated_is_refused_by_name(
     assert (answer.status_code, error["type"], error["param"]) == (400, "invalid_request_error", param)
     assert error["message"]
     assert afar.asked == []
-    assert server.logged(answer.headers["x-request-id"])["status"] == "rejected"
 
 
 @pytest.mark.parametrize(
@@ -228,6 +227,7 @@ def test_other_endpoints_are_refused(server: Server, afar: Provider, path: str, 
     assert (answer.status_code, error["code"], error["param"]) == (400, "unsupported_endpoint", "model")
     assert f"/v1/{path}" in error["message"]
     assert afar.asked == []
+    assert server.logged(answer.headers["x-request-id"])["status"] == "rejected"
 
 
 def test_turns_are_translated(server: Server, afar: Provider) -> None:
