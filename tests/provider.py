@@ -212,6 +212,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif told.status != 200 or told.body is not None:
             self._answer({})
         else:
+            self._wait(told.silence)
             self._whole(200, {"object": "list", "data": [{"id": "large"}, {"id": "small"}]})
 
     def do_POST(self) -> None:

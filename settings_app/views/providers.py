@@ -171,7 +171,9 @@ def _stored(form: ProviderForm, store: Callable[[dict[str, Any]], Provider]) -> 
 
 def _done(request: HttpRequest, said: str, *, failed: bool = False) -> HttpResponse:
     if _is_htmx(request):
-        return sections.answer(request, "providers", section(saved=said, failed=failed))
+        response = sections.answer(request, "providers", section(saved=said, failed=failed))
+        response["HX-Trigger"] = "rules-changed"  # a decision that is shown beside is made again
+        return response
     (messages.error if failed else messages.success)(request, said)
     return redirect("settings")
 
