@@ -14,6 +14,7 @@ WORKING_SHARE = (
     0.1  # for caches and buffers of the first requests; what is really held replaces the estimate at Ready
 )
 LARGEST_HEADER_BYTES = 100_000_000  # as safetensors itself has it
+CUDA_PACKAGES = ("mlx-cuda-13", "mlx-cuda-12", "mlx-cuda")
 FLOATS = ("F64", "F32", "F16", "BF16")
 DEQUANTIZED_MAX_BYTES = 4 * 2**30  # as inference/runner/loading.py, which may import mlx
 
@@ -22,7 +23,6 @@ DEQUANTIZED_MAX_BYTES = 4 * 2**30  # as inference/runner/loading.py, which may i
 class Weights:
     """What a folder's weights are made of. `packed_bytes`: quantised numbers, of which there are `packed_count`."""
 
-    file_bytes: int
     float_count: int
     packed_bytes: int
     packed_count: int
@@ -53,10 +53,15 @@ def computes_on_cpu() -> bool:
     """Whether runners here have neither Metal nor CUDA."""
     if sys.platform == "darwin":
         return False
-    return not any(
-        (distribution.metadata["Name"] or "").lower().startswith("mlx-cuda")
-        for distribution in importlib.metadata.distributions()
-    )
+    return not any(map(_is_installed, CUDA_PACKAGES))
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def _on_cpu(weights: Weights) -> int:
@@ -81,7 +86,7 @@ def _weights(folder: Path) -> Weights:
                 floats += count
             else:
                 other += nbytes
-    return Weights(size_bytes(folder), floats, packed_bytes, packed_count, other)
+    return Weights(floats, packed_bytes, packed_count, other)
 
 
 def _bits(folder: Path) -> dict[str, int]:

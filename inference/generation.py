@@ -10,7 +10,7 @@ from inference.errors import ApiError, InvalidRequest, QueueFull, Unattainable
 from inference.inbox import Item
 from inference.local import Runner
 from inference.messages import Add, Done, Embed, Prefill, Refused, Tokens
-from inference.place import Place, State
+from inference.place import Place
 from inference.pool import pool
 from inference.request_log import request_log
 from settings_app.durations import number_text
@@ -35,7 +35,7 @@ async def events(
     runner: Runner | None = None
     try:
         while (runner := place.loaded_runner) is None:
-            if place.state is State.LOADING and call.phase is not Phase.LOAD:
+            if place.started and call.phase is not Phase.LOAD:
                 call.enter(Phase.LOAD)
             await call.inbox.take()
             yield []

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from inference.errors import ApiError
 from inference.place import Place
 
 
@@ -32,7 +33,7 @@ class PlaceState:
     error: str = ""
 
 
-def state_of(place: Place, error: str) -> PlaceState:
+def state_of(place: Place, failure: ApiError | None) -> PlaceState:
     runner = place.runner
     stats = runner.stats if runner is not None else None
     loading = runner.loading if runner is not None and not place.loaded else None
@@ -50,5 +51,5 @@ def state_of(place: Place, error: str) -> PlaceState:
         queued=place.queued,
         bytes_done=loading.bytes_done if loading else None,
         bytes_total=loading.bytes_total if loading else None,
-        error=error,
+        error=failure.message if failure is not None else "",
     )

@@ -48,6 +48,7 @@ class Pool:
         if _told(settings) != _told(before):
             self._tell_runners()
         if settings.models is not before.models or settings.pool != before.pool:
+            self._room.forget_refusals()
             self._room.changed()
 
     def join(self, model: Model, inbox: Inbox) -> Place:
@@ -59,7 +60,8 @@ class Pool:
         place = self._room.place(model)
         self._room.count_use(model.name)
         place.join(inbox)
-        self._room.changed()
+        if not place.started:
+            self._room.changed()
         return place
 
     def get(self, name: str) -> Place | None:
@@ -130,9 +132,9 @@ class Pool:
 
     def _states(self) -> list[PlaceState]:
         failures = self._room.failures
-        found = {name: PlaceState(name, "failed", error=error) for name, error in failures.items()}
+        found = {name: PlaceState(name, "failed", error=error.message) for name, error in failures.items()}
         for place in self._room:
-            found[place.name] = state_of(place, failures.get(place.name, ""))
+            found[place.name] = state_of(place, failures.get(place.name))
         return [found[name] for name in sorted(found)]
 
     def _look_at_models(self) -> None:

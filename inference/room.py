@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from inference import estimate, eviction
+from inference.errors import ApiError, InsufficientMemory
 from inference.eviction import Holder, Limits
 from inference.memory import no_room
 from inference.place import Place, State
@@ -25,7 +26,7 @@ class Room:
     """
 
     settings: Snapshot = EMPTY
-    failures: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, ApiError] = field(default_factory=dict)
     _places: dict[str, Place] = field(default_factory=dict)  # by name: those that requests get
     _leaving: list[Place] = field(default_factory=list)  # they hold memory until their process has ended
     _queue: list[Place] = field(
@@ -115,6 +116,12 @@ class Room:
         self._let_in()
         self._keep_limits()
 
+    def forget_refusals(self) -> None:
+        """What did not fit may fit now."""
+        for name, failure in list(self.failures.items()):
+            if isinstance(failure, InsufficientMemory):
+                del self.failures[name]
+
     def clear(self) -> list[Place]:
         """Nobody is let in any more. Returns all that were there."""
         places = list(self)
@@ -127,7 +134,7 @@ class Room:
         if place.loaded:
             self.failures.pop(place.name, None)
         elif place.failure is not None and not place.retired and place.ready_at is None:
-            self.failures[place.name] = place.failure.message
+            self.failures[place.name] = place.failure
         self.changed()
 
     def _clear_away(self) -> None:

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.forms import model_to_dict
 
-from settings_app import changes, snapshot, stored
+from settings_app import changes, snapshot
 from settings_app.changes import Author
 from settings_app.forms.pool import PoolForm
 from settings_app.json_values import typed
@@ -32,17 +32,12 @@ def save(values: Mapping[str, object], author: Author) -> Pool:
         return form.instance
 
 
-def in_force() -> snapshot.Pool:
-    """What is stored, as `/v1` knows it."""
-    return stored.load().pool
-
-
 def machine_bytes() -> int:
     """The memory of this machine, or what the operator says it is."""
     return int(settings.MEMORY_BYTES)
 
 
-def limit_bytes(pool: snapshot.Pool) -> int:
+def limit_bytes(pool: Pool | snapshot.Pool) -> int:
     """What all models may hold together. Never more than there is, also where another machine's value is stored."""
     if pool.memory_limit_mode == "gb":
         return min(int(pool.memory_limit_value * GB), settings.MEMORY_BYTES)

@@ -28,7 +28,7 @@ def test_floats_are_what_they_are_on_disk_and_four_bytes_each_on_a_cpu(tmp_path:
 def test_quantised_numbers_become_floats_on_a_cpu_by_their_layers_bits(tmp_path: Path) -> None:
     quantization = {"group_size": 32, "bits": 4, "embed": {"group_size": 32, "bits": 8}}
     (tmp_path / "config.json").write_text(json.dumps({"quantization": quantization}))
-    packed = {
+    packed: dict[str, np.ndarray] = {
         "layer.weight": np.zeros(1000, np.uint32),  # of 4 bits: 8,000
         "layer.scales": np.zeros(250, np.float16),
         "embed.weight": np.zeros(1000, np.uint32),  # of 8 bits: 4,000

@@ -125,16 +125,17 @@ def _answer(request: HttpRequest, *, said: str = "", refused: str = "") -> HttpR
 
 
 def _live() -> dict[str, object]:
-    limit = pool_settings.limit_bytes(pool_settings.in_force())
+    limit = pool_settings.limit_bytes(pool_settings.current())
     rows = _rows(limit)
     held = sum(row.state.reserved_bytes for row in rows)
+    stays = sum(row.state.reserved_bytes for row in rows if row.state.state != "stopping")
     return {
         "rows": rows,
         "held": size_text(held),
         "limit": size_text(limit),
         "machine": size_text(pool_settings.machine_bytes()),
         "loaded": sum(row.state.state == "ready" for row in rows),
-        "over": size_text(held - limit) if held > limit else "",
+        "over": size_text(stays - limit) if stays > limit else "",
     }
 
 

@@ -2,17 +2,19 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.forms import model_to_dict
 from django.test import Client
 
 from settings_app import api_keys, pool_settings
 from settings_app.changes import Author
-from settings_app.forms.pool import CACHE, CHUNK, MINUTES, MODELS
+from settings_app.forms.pool import CACHE, CHUNK, MINUTES, MODELS, PoolForm
 from settings_app.models import Change, LocalModel, Pool
 from settings_app.models.pool import limit_words
 from settings_app.snapshot import Pool as PoolInForce
@@ -142,6 +144,19 @@ def test_the_api_changes_what_is_named_and_shows_all(bearer: Client) -> None:
     changed = bearer.put(URL, json.dumps({"max_models": 9, "eviction_policy": None}), "application/json")
     assert changed.json() == {**DEFAULTS, "max_models": 9} == bearer.get(URL).json()
     assert Client().get(URL).status_code == 401
+
+
+def test_the_docs_name_every_field_its_default_and_its_bounds() -> None:
+    docs = (Path(__file__).resolve().parents[2] / "docs" / "pool.md").read_text()
+    for name in PoolForm.base_fields:
+        (row,) = [
+            line for line in docs.splitlines() if line.startswith("| ") and f"`{name}`" in line.split("|")[1]
+        ]
+        validators = getattr(Pool._meta.get_field(name), "validators", [])
+        low = [v.limit_value for v in validators if isinstance(v, MinValueValidator)]
+        high = [v.limit_value for v in validators if isinstance(v, MaxValueValidator)]
+        if high and name != "memory_limit_value":
+            assert f"| {DEFAULTS[name]:g} | {max(low):g} \N{EN DASH} {min(high):g} |" in row
 
 
 def test_mode_and_value_are_one_thing(bearer: Client, settings: Any) -> None:
