@@ -107,6 +107,38 @@ def test_a_thousand_rules_cost_a_known_name_nothing_and_a_new_one_little() -> No
     assert new < 0.1
 
 
+def test_a_thousand_new_names_do_not_push_out_one_that_is_in_use() -> None:
+    settings = stored(rule("*", "glob", target_model="tiny"))
+    first = decide("in use", settings)
+    for number in range(10_000):
+        decide(f"new {number}", settings)
+        if number % 1000 == 0:
+            assert decide("in use", settings) is first
+    assert decide("new 9999", settings) is decide("new 9999", settings)
+    assert decide("in use", stored(rule("*", "glob", target_model="tiny"))) is not first
+
+
+def test_a_refusal_is_kept_too_and_made_anew_for_each_request() -> None:
+    settings = stored(*(rule(f"(x+)+{n}", "regex", position=n) for n in range(1, 1001)))
+    refused = []
+    took = []
+    for _ in range(200):
+        began = time.perf_counter()
+        with pytest.raises(ModelNotFound) as raised:
+            decide("x" * 400, settings)
+        took.append(time.perf_counter() - began)
+        refused.append(raised.value)
+    assert sorted(took)[100] < 100e-6 < took[0]  # only the first one walks the rules
+    assert len({id(error) for error in refused}) == 200
+
+
+def test_a_model_that_is_added_is_no_longer_refused() -> None:
+    rules = (rule("other"),)
+    with pytest.raises(ModelNotFound):
+        decide("new", stored(*rules))
+    assert decide("new", stored(*rules, models=("tiny", "new"))).targets[0].model == "new"
+
+
 def test_what_cannot_be_followed_is_passed_over_and_said() -> None:
     deleted = rule("m", provider_id=9, position=1)
     down = rule("m*", "glob", provider_id=2, position=2)
