@@ -38,7 +38,7 @@ class Downloader:
                 try:
                     version = stored.version()
                     if seen is None:
-                        await sync_to_async(_begin_again)()
+                        await sync_to_async(_remove_orphans)()
                     if version != seen:
                         await self._look()
                         seen = version
@@ -57,7 +57,7 @@ class Downloader:
             if row.state == State.CANCELLED:
                 await asyncio.to_thread(shutil.rmtree, downloads.draft_folder(row), ignore_errors=True)
                 await sync_to_async(row.delete)()
-            elif row.state == State.RUNNING and row.pk not in self._tasks:
+            elif row.state == State.RUNNING and row.pk not in self._tasks:  # of a server that ended
                 await sync_to_async(_turn)(row, State.RUNNING, State.WAITING)
             elif row.state == State.WAITING and len(self._tasks) < MOST_AT_ONCE:
                 await self._begin(row)
@@ -76,9 +76,8 @@ class Downloader:
 downloader = Downloader()
 
 
-def _begin_again() -> None:
-    """Rows that ran wait for their turn again; what lies there of no row is removed."""
-    Download.objects.filter(state=State.RUNNING).update(state=State.WAITING)
+def _remove_orphans() -> None:
+    """What lies there of no download: its row went when the last server ended."""
     known = {str(id) for id in Download.objects.values_list("id", flat=True)}
     for folder in downloads.drafts_folder().glob("*"):
         if folder.name not in known:

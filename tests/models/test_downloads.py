@@ -106,6 +106,7 @@ def test_what_changed_between_pause_and_resume_starts_over_and_the_rest_stays(
     weights = bytearray(repository.files[WEIGHTS])
     weights[-4:] = b"\0\0\0\0"
     repository.files[WEIGHTS] = bytes(weights)
+    repository.files["config.json"] += b"\n"  # was here, whole and checked
     told.let_go()
     turn(server, row["id"], "resume")
     wait_for(server, row["id"], "done")
@@ -113,6 +114,7 @@ def test_what_changed_between_pause_and_resume_starts_over_and_the_rest_stays(
     assert len([sent for sent in told.sent if sent.path == "tokenizer.json"]) == 1
     folder = server.home / "models" / "tests--tiny-4bit"
     assert (folder / WEIGHTS).read_bytes() == bytes(weights)
+    assert (folder / "config.json").read_bytes() == repository.files["config.json"]
 
 
 def test_the_token_does_not_follow_to_another_host(server: Server, told: Hub) -> None:
