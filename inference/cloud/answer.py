@@ -16,6 +16,7 @@ from settings_app.snapshot import Provider
 MOST_BYTES = 128 * 2**20  # of a whole answer: 2,048 embeddings of 3,072 numbers are up to 116 MiB as text
 MOST_EVENT_BYTES = 4 * 2**20
 EVENT_WEIGHT = 256  # bytes that even an empty one takes here
+LINE_WEIGHT = 64  # and a line of one in time: four million empty lines would take ten seconds
 MOST_REFUSAL_BYTES = 64 * 2**10
 LAST_SECONDS = 0.1
 NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -73,15 +74,18 @@ async def events(provider: Provider, response: httpx2.Response) -> AsyncGenerato
     _check_encoding(provider, response)
     await _check_stream(provider, response)
     data = bytearray()  # each line of it with a line feed
+    weight = 0
     async with aclosing(_lines(provider, response)) as lines:
         async for line in lines:
             if line.startswith(b"data:"):
                 data += line.removeprefix(b"data:").removeprefix(b" ") + b"\n"
-                if len(data) > MOST_EVENT_BYTES:
+                weight += len(line) + LINE_WEIGHT
+                if weight > MOST_EVENT_BYTES:
                     raise _too_long(provider)
             elif not line and data:
                 yield bytes(data[:-1])
                 data.clear()
+                weight = 0
     if data:
         yield bytes(data[:-1])
 
