@@ -66,6 +66,10 @@ def said(
             code="provider_auth_failed",
             headers={"x-should-retry": "false"},
         )
+    if status in TIMEOUT:
+        retry.setdefault(
+            "x-should-retry", "false"
+        )  # or official clients run it twice more, as long each time
     found = {name: _clean(provider, text, LONGEST[name]) for name, text in _fields(body).items()}
     message = found.get("message", "")
     return ProviderFailed(

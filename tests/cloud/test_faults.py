@@ -120,6 +120,15 @@ def test_a_key_that_the_provider_refuses_is_not_the_clients(
 
 
 @OPENAI
+@pytest.mark.parametrize("status", [408, 504, 524])
+def test_a_timeout_of_the_provider_is_not_tried_again(server: Server, afar: Provider, status: int) -> None:
+    afar.status = status
+    with server.openai() as client, pytest.raises(openai.APIStatusError):
+        client.chat.completions.create(model="gpt-9", messages=[{"role": "user", "content": "hi"}])
+    assert len(afar.asked) == 1
+
+
+@OPENAI
 @pytest.mark.parametrize(
     ("status", "cause"),
     [
