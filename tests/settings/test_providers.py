@@ -221,6 +221,16 @@ def test_a_test_is_forgotten_when_what_it_tested_is_changed(call: Call, body: An
     assert not Change.objects.filter(field__startswith="test").exists()
 
 
+def test_a_revert_forgets_the_test_too(call: Call) -> None:
+    id = call("POST", "", AFAR).json()["id"]
+    call("PATCH", f"/{id}", {"base_url": "https://afar.example/v2"})
+    Provider.objects.update(test_passed=True, test_said="Reached.", test_ms=3)
+    change = Change.objects.get(field="base_url")
+    assert call("POST", f"/api/settings/history/{change.pk}/revert").status_code == 200
+    back = call("GET", f"/{id}").json()
+    assert (back["base_url"], back["test_passed"], back["test_said"]) == (AFAR["base_url"], None, "")
+
+
 def test_a_list_is_paged(call: Call) -> None:
     for name in "cab":
         call("POST", "", {**AFAR, "name": name})
