@@ -243,11 +243,11 @@ def test_a_list_is_paged(call: Call) -> None:
 
 def test_a_row_that_was_read_before_a_rotation_is_opened_after_it(call: Call) -> None:
     call("POST", "", AFAR)
-    earlier, row = sealing.read(), Provider.objects.values_list(*providers.COLUMNS).get()
+    earlier, row = sealing.read(), dict[str, Any](Provider.objects.values(*providers.COLUMNS).get())
     providers.rotate_keys(Author("ada", "command"))
-    assert providers.known(*row).problem == providers.UNREADABLE
-    assert providers.known(*row, earlier=earlier).api_key == KEY
-    assert stored.load().providers[row[0]].api_key == KEY
+    assert providers.known(**row).problem == providers.UNREADABLE
+    assert providers.known(**row, earlier=earlier).api_key == KEY
+    assert stored.load().providers[row["id"]].api_key == KEY
 
 
 def test_strangers_are_refused(client: Client) -> None:
