@@ -87,7 +87,7 @@ class _Router:
     def __init__(self, settings: Snapshot, before: "_Router | None") -> None:
         self.settings = settings
         same = before is not None and before.settings.rules is settings.rules
-        self._rules = before._rules if before is not None and same else _Rules(settings.rules)
+        self._rules: _Rules = before._rules if before is not None and same else _Rules(settings.rules)
         self._kept = lru_cache(maxsize=MOST_KEPT)(self._decided)
 
     def is_of(self, settings: Snapshot) -> bool:

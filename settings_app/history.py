@@ -10,6 +10,7 @@ from settings_app.changes import Author
 from settings_app.durations import seconds_text
 from settings_app.models import Access, Change, LocalModel, Pool, Provider, Rule, Serving, Timeout
 
+MOST_ENTRIES = 12  # of a list that are told; the order of a thousand rules is one
 NOTHING = "\N{EN DASH}"
 REVERTABLE: dict[str, type[models.Model]] = {
     model.__name__.lower(): model for model in (Access, LocalModel, Pool, Provider, Rule, Serving, Timeout)
@@ -40,7 +41,9 @@ def value_text(value: object, field: str) -> str:
     if isinstance(value, dict):  # a row that was deleted
         return str(value.get("", NOTHING))
     if isinstance(value, list):
-        return ", ".join(_entry_text(entry) for entry in value) or NOTHING
+        shown = [_entry_text(entry) for entry in value[:MOST_ENTRIES]]
+        left_out = [f"{len(value) - MOST_ENTRIES} more"] if len(value) > MOST_ENTRIES else []
+        return ", ".join(shown + left_out) or NOTHING
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, int | float) and field == "seconds":

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from settings_app import api_keys, rules
+from settings_app import api_keys, history, rules
 from settings_app.changes import Author
 from settings_app.models import Change, Provider, Rule
 
@@ -316,6 +316,11 @@ def test_the_admin_changes_what_was_changed_there_and_shows_the_marks(
     listed = client.get("/admin/settings_app/rule/").content.decode()
     assert "Passed over: its provider was deleted." in listed
     assert "Rule 2 (c) matches all that it does." in listed
+
+
+def test_the_order_of_many_rules_is_told_in_few_words() -> None:
+    assert history.value_text([3, 1, 2], rules.ORDER) == "3, 1, 2"
+    assert history.value_text(list(range(1, 1001)), rules.ORDER).endswith("11, 12, 988 more")
 
 
 def test_strangers_are_refused(client: Client) -> None:
