@@ -30,7 +30,7 @@ def test_a_save_in_the_page_cuts_the_next_request(server: Server, signed_in: Pag
     page = signed_in
     page.goto("/settings/")
     page.get_by_label("Chat Completions", exact=True).fill("1")
-    page.get_by_role("button", name="Save").click()
+    page.locator("#timeouts-save").click()
     expect(page.get_by_text("Timeouts saved")).to_be_visible()
     _expect_cut_after(server, 1)
     page.get_by_role("button", name="Reset to Defaults").click()
@@ -56,7 +56,7 @@ def test_the_box_in_the_page_and_the_one_in_the_admin_reach_running_requests(
     page.get_by_label("Chat Completions", exact=True).fill("70")
     page.get_by_label("Also apply to running requests").check()
     with streaming(server, 2):
-        page.get_by_role("button", name="Save", exact=True).first.click()
+        page.locator("#timeouts-save").click()
         expect(page.get_by_text("2 running requests changed.")).to_be_visible()
     page.goto("/admin/settings_app/timeout/chat/change/")
     page.get_by_label("Seconds").fill("0.5")
