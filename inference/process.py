@@ -14,13 +14,13 @@ import msgspec
 import zmq
 import zmq.asyncio
 
+from inference.memory import GB
 from inference.messages import Command, Event
 from settings_app.snapshot import Model, Pool
 
 log = logging.getLogger(__name__)
 
 PROJECT = Path(__file__).resolve().parent.parent
-GB = 2**30
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Event])

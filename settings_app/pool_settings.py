@@ -12,8 +12,7 @@ from settings_app.changes import Author
 from settings_app.forms.pool import PoolForm
 from settings_app.json_values import typed
 from settings_app.models import Pool
-
-GB = 2**30
+from settings_app.models.pool import GB
 
 
 def current() -> Pool:

@@ -180,7 +180,7 @@ def test_two_cold_loads_at_once_do_not_both_get_the_room_of_one(
 ) -> None:
     put(api, memory_limit_value=45)
     seen = len(pool_server.lines)
-    with ThreadPoolExecutor() as threads, most_at_once(pool_server) as most:
+    with ThreadPoolExecutor() as threads, MostAtOnce(pool_server) as most:
         asked = [threads.submit(ask, pool_server, **{**SHORT, "model": name}) for name in ("bee", "cat")]
         assert [answer.result(40).status_code for answer in asked] == [200, 200]
     assert most() == 1
@@ -191,7 +191,7 @@ def test_twenty_cold_requests_over_five_models_in_room_for_two(
     pool_server: Server, api: httpx2.Client
 ) -> None:
     put(api, max_models=2)
-    with ThreadPoolExecutor(20) as threads, most_at_once(pool_server) as most:
+    with ThreadPoolExecutor(20) as threads, MostAtOnce(pool_server) as most:
         asked = [
             threads.submit(ask, pool_server, **{**SHORT, "model": name}) for _ in range(4) for name in SIZES
         ]
@@ -334,7 +334,7 @@ def test_a_restart_comes_back_with_preload_pins_and_limits(pool_server: Server, 
         assert ask(server, **{**SHORT, "model": "cat"}).json()["error"]["code"] == "insufficient_memory"
 
 
-class most_at_once:
+class MostAtOnce:
     """The most runner processes that lived at a time."""
 
     def __init__(self, server: Server) -> None:
