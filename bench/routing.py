@@ -31,8 +31,8 @@ OWN_WORK = "the server's own work, all kinds"
 PROVIDERS, RULES = 100, 1000
 NOTE = (
     "Without: no provider, and the one rule that sends new names to the model. With: 100 providers, and 999 rules of "
-    "all kinds before that one. A round is one turn of each; a ratio is that of their means, and the median of all "
-    "rounds is what counts. The log's rows are written meanwhile, as ever."
+    "all kinds before that one. A round is one turn of each; a ratio is that of their medians, of the server's own "
+    "work that of their means, and the median of all rounds is what counts. The log's rows are written meanwhile."
 )
 
 # Run in a process of its own, as any door is.
@@ -91,12 +91,15 @@ class Asked:
 
 
 async def _turn(server: Server, asked: Asked, count: int) -> dict[str, float]:
-    """Milliseconds by kind, the mean from the request to the last byte; and what the server worked for each."""
+    """Milliseconds by kind, the median from the request to the last byte; and the mean of what the server worked.
+
+    The median is not moved by what else the machine does; work that is not done for every request is in the mean.
+    """
     await _ask(asked, WARM_UP)  # the first one reads the settings that were just written
     before = _cpu_ms(server)
     took = await _ask(asked, count)
     worked = (_cpu_ms(server) - before) / (count * len(took))
-    return {**{kind: statistics.fmean(values) for kind, values in took.items()}, OWN_WORK: worked}
+    return {**{kind: statistics.median(values) for kind, values in took.items()}, OWN_WORK: worked}
 
 
 async def _ask(asked: Asked, count: int) -> dict[str, list[float]]:
