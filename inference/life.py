@@ -1,5 +1,5 @@
 """What lives as long as the server: the writer of the log, the watch for what other processes store, the clients of
-providers, and the downloads.
+providers, the downloads, and what clears the log.
 """
 
 import asyncio
@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.utils import timezone
 
-from inference import running
+from inference import retention, running
 from inference.cloud.clients import clients
 from inference.hub.downloader import downloader
 from inference.pool import pool
@@ -28,11 +29,13 @@ class Life:
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def begin(self) -> None:
+        request_log.open_journal(settings.HOME)
         self._tasks = [
             asyncio.create_task(request_log.write_forever()),
             asyncio.create_task(_watch()),
             asyncio.create_task(clients.look_after()),
             asyncio.create_task(downloader.run_forever()),
+            asyncio.create_task(retention.keep_to_it()),
         ]
 
     async def end(self) -> None:
@@ -45,6 +48,7 @@ class Life:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await clients.close()
         await request_log.flush()
+        request_log.close_journal()
 
 
 async def _watch() -> None:

@@ -2,15 +2,20 @@
 
 import asyncio
 import logging
-import time
+import secrets
 from collections import deque
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable
+from pathlib import Path
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import OperationalError
 
+from inference import request_row
 from inference.arrival import Arrival
-from inference.call import Call, Outcome, Phase
+from inference.call import Call, Outcome
 from inference.errors import ApiError
+from inference.journal import Journal, left_behind
 from settings_app.models import RequestLog
 
 log = logging.getLogger(__name__)
@@ -21,16 +26,34 @@ MOST_WAITING = 10_000  # rows; then the oldest are dropped, and counted
 
 
 class Writer:
-    """A call is written once it has ended and every row of it is known to be gone."""
+    """A call is written once it has ended and every row of it is known to be gone.
+
+    `dropped`: how many could not be, since the start. With a journal, what runs when the process is killed is written
+    by the next start.
+    """
 
     def __init__(self) -> None:
         self._waiting: deque[RequestLog] = deque()
+        self._journal: Journal | None = None
         self._dropped = 0
+        self.dropped = 0
         self._filled = asyncio.Event()
+
+    def open_journal(self, folder: Path) -> None:
+        self._journal = Journal(folder, secrets.token_hex(4))
+
+    def close_journal(self) -> None:
+        if self._journal:
+            self._journal.close()
+        self._journal = None
+
+    def began(self, call: Call) -> None:
+        if self._journal:
+            self._journal.begin(call.id, request_row.trace(call))
 
     def ended(self, call: Call) -> None:
         if not call.stopping:
-            self.put(_row(call))
+            self.put(request_row.row(call))
 
     def stopping(self, call: Call) -> None:
         call.stopping += 1
@@ -40,26 +63,28 @@ class Writer:
         if stop_latency is not None:
             call.stop_latency = max(call.stop_latency or 0.0, stop_latency)
         if not call.stopping and call.outcome is not None:
-            self.put(_row(call))
+            self.put(request_row.row(call))
 
     def refused(self, arrival: Arrival, path: str, error: ApiError) -> None:
         """A request that came to nothing before it was known who gets it."""
         self.put(
-            _early_row(arrival, path, Outcome(error.log_status, error.status, error_code=error.code or ""))
+            request_row.early_row(
+                arrival, path, Outcome(error.log_status, error.status, error_code=error.code or "")
+            )
         )
 
     def left(self, arrival: Arrival, path: str) -> None:
         """A client that was gone before its request was read."""
-        self.put(_early_row(arrival, path, Outcome("client_closed", None)))
+        self.put(request_row.early_row(arrival, path, Outcome("client_closed", None)))
 
     def put(self, row: RequestLog) -> None:
         if len(self._waiting) >= MOST_WAITING:
-            self._waiting.popleft()
-            self._dropped += 1
+            self._drop(self._waiting.popleft())
         self._waiting.append(row)
         self._filled.set()
 
     async def write_forever(self) -> None:
+        await self._write_what_was_interrupted()
         while True:
             await self._filled.wait()
             await asyncio.sleep(BATCH_SECONDS)
@@ -74,78 +99,82 @@ class Writer:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(BATCH_ROWS, len(self._waiting)))]
             try:
-                await sync_to_async(RequestLog.objects.bulk_create)(batch)
+                refused = await _uncut(sync_to_async(_write)(batch))
             except Exception:
                 log.exception("the request log could not be written; it is tried again")
                 self._waiting.extendleft(reversed(batch))
                 await asyncio.sleep(1)
                 self._filled.set()
                 return
+            for row in refused:
+                self._drop(row)
+            for row in batch:
+                self._let_go(row)
+
+    async def _write_what_was_interrupted(self) -> None:
+        """Of the processes before that were killed. What they had written already is not written again."""
+        try:
+            interrupted = await sync_to_async(_write_interrupted)()
+        except Exception:
+            log.exception(
+                "the requests that were interrupted could not be written; the next start tries it again"
+            )
+            return
+        if interrupted:
+            log.warning("%d requests were interrupted when the server before was killed", interrupted)
+
+    def _drop(self, row: RequestLog) -> None:
+        self._dropped += 1
+        self.dropped += 1
+        self._let_go(row)
+
+    def _let_go(self, row: RequestLog) -> None:
+        if self._journal:
+            self._journal.end(row.request_id)
 
 
 request_log = Writer()
 
 
-def _early_row(arrival: Arrival, path: str, outcome: Outcome) -> RequestLog:
-    total = time.monotonic() - arrival.at
-    return RequestLog(
-        request_id=arrival.id,
-        at=datetime.now(UTC) - timedelta(seconds=total),
-        endpoint=path,
-        model=arrival.asked[:200],
-        api_key=arrival.key.name if arrival.key else "",
-        streamed=False,
-        status=outcome.status,
-        http_status=outcome.http_status,
-        error_code=outcome.error_code,
-        phase=Phase.QUEUE.value,
-        queue_ms=_ms(total),
-        load_ms=0,
-        prefill_ms=0,
-        decode_ms=0,
-        total_ms=_ms(total),
-        prompt_tokens=0,
-        cached_tokens=0,
-        completion_tokens=0,
-    )
+async def _uncut(writing: Awaitable[list[RequestLog]]) -> list[RequestLog]:
+    """Who waits for it may be cancelled; the rows are written all the same, and not taken for lost."""
+    task = asyncio.ensure_future(writing)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
-def _row(call: Call) -> RequestLog:
-    outcome = call.outcome
-    assert outcome is not None
-    return RequestLog(
-        request_id=call.id,
-        at=call.at,
-        endpoint=call.endpoint.path,
-        model=call.decision.asked[:200],
-        served_model=call.target.model[:200],
-        backend=call.target.backend,
-        rule=call.decision.rule_text[:510],
-        fell_back="; ".join(call.fell_back)[:300],
-        api_key=call.key_name,
-        streamed=call.streamed,
-        status=outcome.status,
-        http_status=outcome.http_status,
-        finish_reason=outcome.finish_reason,
-        error_code=outcome.error_code,
-        phase=call.phase.value,
-        queue_ms=_ms(call.spent[Phase.QUEUE]),
-        load_ms=_ms(call.spent[Phase.LOAD]),
-        prefill_ms=_ms(call.spent[Phase.PREFILL]),
-        decode_ms=_ms(call.spent[Phase.DECODE]),
-        cloud_ms=_ms(call.spent[Phase.CLOUD]),
-        total_ms=_ms(sum(call.spent.values())),
-        first_token_ms=None if call.first_token is None else _ms(call.first_token),
-        prompt_tokens=call.prompt_tokens,
-        cached_tokens=call.cached_tokens,
-        completion_tokens=call.completion_tokens,
-        deadline_seconds=call.deadline.seconds,
-        deadline_source=call.deadline.source,
-        stop_latency_ms=None if call.stop_latency is None else _ms(call.stop_latency),
-        client_retries=call.client_retries,
-        ignored_wishes=", ".join(call.deadline.wish.ignored),
-    )
+def _write(batch: list[RequestLog]) -> list[RequestLog]:
+    """Returns the rows that the database takes never: else one of them would hold up all that come after it."""
+    try:
+        RequestLog.objects.bulk_create(batch)
+    except OperationalError:  # it is locked, or the disk full
+        raise
+    except Exception:
+        return [row for row in batch if not _is_written(row)]
+    return []
 
 
-def _ms(seconds: float) -> float:
-    return round(seconds * 1000, 3)
+def _is_written(row: RequestLog) -> bool:
+    try:
+        row.save(force_insert=True)
+    except OperationalError:
+        raise
+    except Exception:
+        log.exception("%s cannot be written into the log", row.request_id)
+        return False
+    return True
+
+
+def _write_interrupted() -> int:
+    count = 0
+    for path, traces in left_behind(settings.HOME):
+        ids = [trace["request_id"] for trace in traces]
+        written = set(RequestLog.objects.filter(request_id__in=ids).values_list("request_id", flat=True))
+        rows = [request_row.interrupted_row(trace) for trace in traces if trace["request_id"] not in written]
+        RequestLog.objects.bulk_create(rows, batch_size=BATCH_ROWS)
+        path.unlink(missing_ok=True)
+        count += len(rows)
+    return count

@@ -8,7 +8,7 @@ from ninja import NinjaAPI, Swagger
 
 from inference.api import disk, downloads, local_models, routing
 from inference.api import providers as connection_tests
-from settings_app.api import errors, history, pool, providers, rules, serving, timeouts
+from settings_app.api import errors, history, pool, providers, requests, rules, serving, timeouts
 from settings_app.api.auth import AdminKey, StaffSession
 
 api = NinjaAPI(
@@ -30,6 +30,8 @@ api.add_router("/settings", routing.router)
 api.add_router("/settings", rules.router)
 api.add_router("/settings", pool.router)
 api.add_router("/settings", history.router)
+api.add_router("/settings", requests.settings_router)
+api.add_router("/requests", requests.router)
 api.add_router("", disk.router)
 api.add_router("", downloads.router)
 api.add_router("", local_models.router)

@@ -17,10 +17,22 @@ from settings_app.changes import admin_author
 from settings_app.endpoints import BY_KEY
 from settings_app.forms.pool import PoolForm
 from settings_app.forms.providers import SETTINGS, ProviderForm
+from settings_app.forms.retention import RetentionForm
 from settings_app.forms.rule_admin import RuleAdminForm
 from settings_app.forms.serving import ServingForm
 from settings_app.marks import Mark
-from settings_app.models import Access, ApiKey, Change, LocalModel, Pool, Provider, Rule, Serving, Timeout
+from settings_app.models import (
+    Access,
+    ApiKey,
+    Change,
+    LocalModel,
+    Pool,
+    Provider,
+    Retention,
+    Rule,
+    Serving,
+    Timeout,
+)
 from settings_app.models.timeout import NOT_SECONDS
 
 
@@ -106,6 +118,12 @@ class ServingAdmin(FixedRowsAdmin):
 class PoolAdmin(FixedRowsAdmin):
     form = PoolForm
     list_display = ["__str__", "memory_limit_value", "memory_limit_mode", "max_models", "eviction_policy"]
+
+
+@admin.register(Retention)
+class RetentionAdmin(FixedRowsAdmin):
+    form = RetentionForm
+    list_display = ["__str__", "retention_days"]
 
 
 @admin.register(LocalModel)

@@ -8,12 +8,13 @@ from django.http import Http404
 from settings_app import changes, providers, rules
 from settings_app.changes import Author
 from settings_app.durations import seconds_text
-from settings_app.models import Access, Change, LocalModel, Pool, Provider, Rule, Serving, Timeout
+from settings_app.models import Access, Change, LocalModel, Pool, Provider, Retention, Rule, Serving, Timeout
 
 MOST_ENTRIES = 12  # of a list that are told; the order of a thousand rules is one
 NOTHING = "\N{EN DASH}"
 REVERTABLE: dict[str, type[models.Model]] = {
-    model.__name__.lower(): model for model in (Access, LocalModel, Pool, Provider, Rule, Serving, Timeout)
+    model.__name__.lower(): model
+    for model in (Access, LocalModel, Pool, Provider, Retention, Rule, Serving, Timeout)
 }
 
 

@@ -7,7 +7,7 @@ tells that it was a setting. A row that is edited in a database shell counts too
 
 from django.db import connection, models
 
-from settings_app.models import Access, ApiKey, LocalModel, Pool, Provider, Rule, Serving, Timeout
+from settings_app.models import Access, ApiKey, LocalModel, Pool, Provider, Retention, Rule, Serving, Timeout
 
 TABLE = "settings_app_moves"  # one row, made by a migration; no model, so that nothing flushes it
 WATCHED: tuple[type[models.Model], ...] = (
@@ -16,6 +16,7 @@ WATCHED: tuple[type[models.Model], ...] = (
     LocalModel,
     Pool,
     Provider,
+    Retention,
     Rule,
     Serving,
     Timeout,

@@ -101,7 +101,7 @@ class Rule:
 class Snapshot:
     """`timeouts`: seconds by endpoint key. `keys`: by SHA-256 in hex. `models`: by name. `providers`: by id.
 
-    `rules`: in their order, those that are switched off too.
+    `rules`: in their order, those that are switched off too. `retention_days`: of the request log; 0 is for ever.
     """
 
     timeouts: Mapping[str, float]
@@ -112,6 +112,7 @@ class Snapshot:
     pool: Pool
     providers: Mapping[int, Provider]
     rules: tuple[Rule, ...]
+    retention_days: int = 30
 
 
 _NONE: Mapping[Any, Any] = MappingProxyType({})

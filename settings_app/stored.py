@@ -126,6 +126,7 @@ def load(seen: int | None = None) -> Snapshot:
             [(*row, keys) for row in models.Provider.objects.values_list(*providers.COLUMNS)]
         ),
         rules=_rules.of(_rule_rows()),
+        retention_days=(models.Retention.objects.first() or models.Retention()).retention_days,
     )
     failed = any(provider.problem == providers.UNREADABLE for provider in snapshot.providers.values())
     _held = _Held(seen, moved, snapshot, keys if failed else None)

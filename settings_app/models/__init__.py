@@ -8,6 +8,7 @@ from settings_app.models.local_model import LocalModel
 from settings_app.models.pool import Pool
 from settings_app.models.provider import Provider
 from settings_app.models.request_log import RequestLog
+from settings_app.models.retention import Retention
 from settings_app.models.rule import Rule
 from settings_app.models.running_order import RunningOrder
 from settings_app.models.serving import Serving
@@ -22,6 +23,7 @@ __all__ = [
     "Pool",
     "Provider",
     "RequestLog",
+    "Retention",
     "Rule",
     "RunningOrder",
     "Serving",

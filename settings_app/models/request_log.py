@@ -5,7 +5,8 @@ class RequestLog(models.Model):
     """One request to /v1, written when its last byte is out, whatever its ending. Never what was said, nor a key.
 
     Times are milliseconds. `phase` is where it ended. `stop_latency_ms`: from the deadline, or the client's leaving, to
-    the moment when the runner dropped the row, as the runner measured it.
+    the moment when the runner dropped the row, as the runner measured it. Of an interrupted request neither
+    phase nor times are known.
     """
 
     class Status(models.TextChoices):
@@ -15,6 +16,7 @@ class RequestLog(models.Model):
         CANCELLED = "cancelled"
         ERROR = "error"
         REJECTED = "rejected"
+        INTERRUPTED = "interrupted"  # the server was killed under it; written by the next start
 
     request_id = models.CharField(max_length=40, unique=True)
     at = models.DateTimeField(db_index=True)
@@ -49,6 +51,11 @@ class RequestLog(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        # One for each column that the log is filtered by: a value's newest rows are found without reading the others.
+        indexes = [
+            models.Index(fields=[column, "at"], name=f"log_{column}")
+            for column in ("status", "model", "api_key", "backend", "endpoint")
+        ]
         verbose_name = "request"
 
     def __str__(self) -> str:

@@ -1,0 +1,17 @@
+from django import forms
+
+from settings_app.models import Retention
+from settings_app.models.retention import MOST_DAYS
+
+DAYS = f"Enter a whole number of days, up to {MOST_DAYS}; 0 keeps them for ever."
+
+
+class RetentionForm(forms.ModelForm[Retention]):
+    """All doors validate with it, so that they refuse the same values with the same words."""
+
+    class Meta:
+        model = Retention
+        fields = ("retention_days",)
+        error_messages = {
+            "retention_days": dict.fromkeys(("required", "invalid", "min_value", "max_value"), DAYS)
+        }

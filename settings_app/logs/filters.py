@@ -1,0 +1,60 @@
+"""Which requests of the log are meant."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from settings_app.models import RequestLog
+
+NO_KEY = "(none)"  # as a filter: requests that came without an API key
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What is None or empty lets everything pass. `since` and `until` are about when a request came; `until` is not in.
+
+    `text` stands in the request's id.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    model: str = ""
+    backend: str = ""
+    status: str = ""
+    endpoint: str = ""
+    api_key: str = ""
+    text: str = ""
+
+    @property
+    def equal(self) -> dict[str, str]:
+        """The columns that have to hold one value; each has an index, ordered by time."""
+        wanted = {name: getattr(self, name) for name in ("status", "model", "api_key", "backend", "endpoint")}
+        return {
+            name: "" if (name, value) == ("api_key", NO_KEY) else value
+            for name, value in wanted.items()
+            if value
+        }
+
+    def passes(self, row: RequestLog) -> bool:
+        """What `rows` asks the database."""
+        return (
+            (self.since is None or row.at >= self.since)
+            and (self.until is None or row.at < self.until)
+            and self.text.lower() in row.request_id
+            and all(getattr(row, name) == value for name, value in self.equal.items())
+        )
+
+    def in_time(self) -> QuerySet[RequestLog]:
+        """What came in the time that is meant, newest first."""
+        rows = RequestLog.objects.order_by("-at", "-id")
+        if self.since is not None:
+            rows = rows.filter(at__gte=self.since)
+        if self.until is not None:
+            rows = rows.filter(at__lt=self.until)
+        return rows
+
+    def rows(self) -> QuerySet[RequestLog]:
+        """What is meant, newest first."""
+        rows = self.in_time().filter(**self.equal)
+        return rows.filter(request_id__contains=self.text) if self.text else rows

@@ -1,0 +1,126 @@
+"""One row for each request, also when the server is stopped or killed, or more come than can be written."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from inference import journal, request_log
+from inference.journal import Journal, left_behind
+from tests.conftest import FLOOR, warm
+from tests.logs.seeded import row
+from tests.server import Server, environment, manage, serving
+from tests.v1.asking import LONG, SHORT, ask
+
+STREAM = {**LONG, "stream": True}
+SECRETS = ("sesame-prompt", "sesame-header")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
+    home = tmp_path_factory.mktemp("endings")
+    manage(environment(home, **FLOOR), "add_model", "tiny", str(tiny_model))
+    return home
+
+
+def stopped_in_a_stream(home: Path, how: signal.Signals) -> tuple[Server, str, str]:
+    """A server that ended while a request ran, the id of one that was over just before, and of that one."""
+    with serving(home, **FLOOR) as server:
+        warm(server)
+        key = server.manage("create_api_key", f"k{how}").stdout.splitlines()[-1]
+        body = {**STREAM, "messages": [{"role": "user", "content": SECRETS[0]}]}
+        headers = {"authorization": f"Bearer {key}", "x-secret": SECRETS[1]}
+        with (
+            server.http(headers=headers) as http,
+            http.stream("POST", "/v1/chat/completions", json=body) as answer,
+        ):
+            next(answer.iter_lines())
+            done = ask(server, **SHORT).headers["x-request-id"]  # perhaps not yet written
+            (file,) = home.glob("in_flight.*")
+            held = file.read_bytes()
+            assert answer.headers["x-request-id"].encode() in held
+            assert not any(secret.encode() in held for secret in (*SECRETS, key))
+            server.stop(how)
+        return server, done, answer.headers["x-request-id"]
+
+
+def test_what_ran_when_the_server_was_killed_is_interrupted_on_the_next_start(home: Path) -> None:
+    _, done, running = stopped_in_a_stream(home, signal.SIGKILL)
+    with serving(home, **FLOOR) as server:
+        row = server.logged(running)
+        assert (row["status"], row["error_code"], row["http_status"]) == ("interrupted", "interrupted", None)
+        assert (row["model"], row["streamed"], row["api_key"], row["deadline_seconds"]) == (
+            "tiny",
+            1,
+            f"k{signal.SIGKILL}",
+            900,
+        )
+        assert server.logged(done)["status"] in (
+            "ok",
+            "interrupted",
+        )  # which, if its row was still to be written
+        assert any("interrupted when the server before was killed" in line for line in server.lines)
+        with server.api() as api:
+            (told,) = api.get("/api/requests", params={"status": "interrupted", "text": running}).json()[
+                "requests"
+            ]
+        assert told["id"] == running
+    assert list(home.glob("in_flight.*")) == []
+    with serving(home, **FLOOR) as server:
+        assert not any("interrupted when" in line for line in server.lines)
+
+
+def test_what_ran_when_the_server_was_stopped_is_written_at_the_end(home: Path) -> None:
+    server, done, running = stopped_in_a_stream(home, signal.SIGTERM)
+    assert (server.logged(running)["status"], server.logged(running)["error_code"]) == (
+        "rejected",
+        "draining",
+    )
+    assert server.logged(done)["status"] == "ok"
+    assert list(home.glob("in_flight.*")) == []
+
+
+def test_a_journal_holds_what_has_begun_and_not_ended(tmp_path: Path) -> None:
+    kept = Journal(tmp_path, "a")
+    for number in range(journal.SLOTS + 10):
+        kept.begin(f"r{number}", {"n": number})
+    assert left_behind(tmp_path) == []  # it is in use
+    for number in range(2, journal.SLOTS + 10):
+        kept.end(f"r{number}")
+    kept.begin("again", {"n": 7})
+    kept.begin("too long", {"n": "x" * journal.SLOT_BYTES})
+    kept.close()
+    ((path, entries),) = left_behind(tmp_path)
+    assert sorted(entry["n"] for entry in entries) == [0, 1, 7]
+    assert path.stat().st_mode & 0o077 == 0
+
+
+@pytest.fixture
+def writer() -> Iterator[request_log.Writer]:
+    yield request_log.Writer()
+
+
+def test_a_full_queue_drops_the_oldest_and_says_how_many(
+    writer: request_log.Writer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, db: None
+) -> None:
+    monkeypatch.setattr(request_log, "MOST_WAITING", 3)
+    for number in range(5):
+        writer.put(row(number))
+    written: list[str] = []
+    monkeypatch.setattr(
+        request_log, "_write", lambda batch: written.extend(r.request_id for r in batch) or []
+    )
+    asyncio.run(writer.flush())
+    assert written == [row(number).request_id for number in (2, 3, 4)]
+    assert writer.dropped == 2
+    assert "2 requests are missing in the log" in caplog.text
+
+
+def test_a_row_that_cannot_be_written_does_not_hold_up_the_others(
+    db: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [row(1), row(2, model="\ud800"), row(3)]
+    assert request_log._write(rows) == [rows[1]]
+    assert f"{rows[1].request_id} cannot be written" in caplog.text
