@@ -9,7 +9,7 @@ from pathlib import Path
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 
 from inference import request_row
 from inference.arrival import Arrival
@@ -149,7 +149,8 @@ async def _uncut(writing: Awaitable[list[RequestLog]]) -> list[RequestLog]:
 def _write(batch: list[RequestLog]) -> list[RequestLog]:
     """Returns the rows that the database takes never: else one of them would hold up all that come after it."""
     try:
-        RequestLog.objects.bulk_create(batch)
+        with transaction.atomic():
+            RequestLog.objects.bulk_create(batch)
     except OperationalError:  # it is locked, or the disk full
         raise
     except Exception:
@@ -159,7 +160,8 @@ def _write(batch: list[RequestLog]) -> list[RequestLog]:
 
 def _is_written(row: RequestLog) -> bool:
     try:
-        row.save(force_insert=True)
+        with transaction.atomic():
+            row.save(force_insert=True)
     except OperationalError:
         raise
     except Exception:

@@ -153,15 +153,11 @@ def get_figures(request: HttpRequest, asked: Query[Asked]) -> dict[str, Any]:
 )
 def get_export(request: HttpRequest, asked: Query[AskedExport]) -> StreamingHttpResponse:
     """Streamed. In CSV, text that a spreadsheet would take for a formula has an apostrophe before it."""
-    return download(asked.filters(), asked.format)
-
-
-def download(filters: Filters, name: str) -> StreamingHttpResponse:
-    form = export.FORMATS[name]
+    form = export.FORMATS[asked.format]
     return StreamingHttpResponse(
-        export.export(filters, form),
+        export.export(asked.filters(), form),
         content_type=form.content_type,
-        headers={"content-disposition": f'attachment; filename="{export.file_name(name)}"'},
+        headers={"content-disposition": f'attachment; filename="{export.file_name(asked.format)}"'},
     )
 
 

@@ -1,0 +1,92 @@
+// Request Logs: while Live is on, one connection brings the requests that pass the filters, and they are put on top.
+"use strict";
+
+const MOST_LIVE_ROWS = 200;
+let liveSource = null;
+let liveWanted = false; // stays when the filters change
+let liveCame = 0; // since the last announcement
+let liveSpeaks;
+
+const liveButton = () => document.getElementById("logs-live");
+
+function showLive(on, text) {
+  const button = liveButton();
+  if (!button) return;
+  button.hidden = false;
+  button.setAttribute("aria-pressed", String(on));
+  document.getElementById("logs-live-state").textContent = text;
+}
+
+function stopLive() {
+  liveSource?.close();
+  liveSource = null;
+}
+
+function startLive() {
+  stopLive();
+  const button = liveButton();
+  if (!button) return;
+  showLive(true, "Connecting…");
+  liveSource = new EventSource(button.dataset.live);
+  liveSource.addEventListener("open", () => showLive(true, "Requests appear as they end."));
+  liveSource.addEventListener("rows", (event) => addRows(event.data));
+  liveSource.addEventListener("skipped", (event) => showLive(true, `${event.data} more came than are shown. Filter again to see them.`));
+  liveSource.addEventListener("error", () => {
+    if (liveSource.readyState === EventSource.CLOSED) { // refused: the session ended
+      liveWanted = false;
+      showLive(false, "The server refused the live view. Reload the page.");
+    } else {
+      showLive(true, "The connection broke. It is tried again, and nothing is lost.");
+    }
+  });
+}
+
+function addRows(html) {
+  const body = document.getElementById("logs-rows");
+  const came = document.createElement("template");
+  came.innerHTML = html;
+  let count = 0;
+  for (const row of [...came.content.querySelectorAll("tr")].reverse()) {
+    if (body.querySelector(`tr[data-row="${row.dataset.row}"]`)) continue;
+    row.classList.add("logs-new");
+    const older = [...body.children].find((other) => Number(other.dataset.at) <= Number(row.dataset.at));
+    body.insertBefore(row, older ?? null);
+    localTimes(row);
+    htmx.process(row);
+    count += 1;
+  }
+  while (body.children.length > MOST_LIVE_ROWS) body.lastElementChild.remove();
+  if (!count) return;
+  document.getElementById("logs-table").hidden = false;
+  document.getElementById("logs-nothing")?.remove();
+  liveCame += count;
+  liveSpeaks ??= setTimeout(() => { // politely: one sentence for all that came in a while
+    announce(liveCame === 1 ? "One new request" : `${liveCame} new requests`);
+    liveCame = 0;
+    liveSpeaks = undefined;
+  }, 3000);
+}
+
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("#logs-live")) return;
+  liveWanted = !liveWanted;
+  if (liveWanted) {
+    startLive();
+  } else {
+    stopLive();
+    showLive(false, "");
+  }
+});
+
+document.addEventListener("htmx:afterSettle", () => {
+  const button = liveButton();
+  if (button?.hidden) { // the section is a new one
+    stopLive();
+    if (liveWanted) startLive(); else showLive(false, "");
+  } else if (!button) {
+    stopLive();
+    liveWanted = false; // an older page stands still
+  }
+});
+
+showLive(false, "");

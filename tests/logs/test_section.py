@@ -1,0 +1,249 @@
+"""The section Request Logs in a real browser, on a real server."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.conftest import FLOOR, warm
+from tests.pages import PASSWORD, sign_in
+from tests.pages.test_browser import SCREENS, _screen_name, assert_clean
+from tests.server import Server, environment, manage, serving
+from tests.v1.asking import LONG, SHORT, ask
+from tests.v1.signed_in import SignedIn
+
+pytestmark = pytest.mark.browser
+Open = Callable[..., AbstractContextManager[BrowserContext]]
+SECRET = "sesame-open-yourself"
+
+SEED = """
+from datetime import timedelta
+from tests.logs.seeded import plant, row
+statuses = ["ok", "ok", "timeout", "client_closed", "error", "rejected", "interrupted", "cancelled"]
+plant(
+    row(n, age=timedelta(minutes=5 + n), status=statuses[n % 8], model=f"model-{n % 3}", served_model=f"model-{n % 3}",
+        backend=["local", "Afar"][n % 5 == 4], total_ms=1000 * n + 2.5, decode_ms=800 * n, prefill_ms=150 * n,
+        queue_ms=50 * n + 2.5, deadline_seconds=[60, 900][n % 2], api_key=["", "laptop"][n % 4 == 1],
+        error_code=["", "", "deadline_exceeded", "", "runner_failed", "model_not_found", "interrupted", ""][n % 8])
+    for n in range(70)
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[Server]:
+    home = tmp_path_factory.mktemp("logs-section")
+    manage(environment(home, **FLOOR), "add_model", "tiny", str(tiny_model))
+    manage(environment(home, **FLOOR), "shell", "-c", SEED)
+    with serving(home, **FLOOR) as server:
+        server.environment["DJANGO_SUPERUSER_PASSWORD"] = PASSWORD
+        server.manage("createsuperuser", "--noinput", "--username", "ada", "--email", "")
+        warm(server)
+        yield server
+
+
+@pytest.fixture
+def open_context(server: Server, browser: Browser) -> Open:
+    @contextmanager
+    def open_one(**options: Any) -> Iterator[BrowserContext]:
+        complaints: list[str] = []
+        with browser.new_context(base_url=server.url, **options) as context:
+            context.set_default_timeout(15_000)
+            context.on(
+                "console", lambda m: complaints.append(m.text) if "Content Security" in m.text else None
+            )
+            context.on("weberror", lambda error: complaints.append(str(error.error)))
+            sign_in(context.new_page())
+            yield context
+        assert complaints == []
+
+    return open_one
+
+
+@pytest.fixture
+def page(open_context: Open) -> Iterator[Page]:
+    with open_context() as context:
+        page = context.pages[0]
+        page.goto("/settings/")
+        yield page
+
+
+def rows(page: Page) -> Any:
+    return page.locator("#logs-rows tr")
+
+
+def filtered(page: Page) -> None:
+    with page.expect_response(lambda answer: "/settings/logs/" in answer.url):
+        page.locator("#logs-go").click()
+
+
+def test_live_rows_arrive_while_filtered_and_the_export_is_what_is_filtered(
+    server: Server, page: Page
+) -> None:
+    page.locator("#logs").get_by_label("Model").fill("tiny")
+    page.locator("#logs").get_by_label("Status").select_option("Ok")
+    filtered(page)
+    expect(rows(page)).to_have_count(1)  # the one that warmed it
+    page.get_by_role("button", name="Live").click()
+    expect(page.locator("#logs-live-state")).to_have_text("Requests appear as they end.")
+    ask(server, **LONG, timeout=0.3)  # does not pass
+    said = [{"role": "user", "content": SECRET}]
+    first = ask(server, **{**SHORT, "messages": said}).headers["x-request-id"]
+    expect(rows(page)).to_have_count(2)
+    expect(rows(page).first).to_contain_text(first)
+    expect(page.locator("#announcer")).to_have_text("One new request")
+    expect(page.get_by_role("button", name="Live")).to_have_attribute("aria-pressed", "true")
+
+    page.locator("#logs").get_by_label("Status").select_option("Any")  # and goes on with other filters
+    filtered(page)
+    expect(rows(page)).to_have_count(3)
+    expect(page.locator("#logs-live-state")).to_have_text("Requests appear as they end.")
+    late = ask(server, **LONG, timeout=0.3).headers["x-request-id"]
+    expect(rows(page).first).to_contain_text(late)
+    expect(rows(page).first).to_contain_text("Timed out")
+    page.get_by_role("button", name="Live").click()
+    expect(page.get_by_role("button", name="Live")).to_have_attribute("aria-pressed", "false")
+
+    rows(page).first.get_by_role("link").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("deadline_exceeded")
+    expect(dialog).to_contain_text("stop_latency_ms")
+    dialog.get_by_role("link", name="Close").click()
+
+    texts = {}
+    for name in ("CSV", "JSON", "JSONL"):
+        with page.expect_download() as download:
+            page.get_by_role("link", name=name, exact=True).click()
+        texts[name] = download.value.path().read_text()
+        assert download.value.suggested_filename.endswith(f".{name.lower()}")
+    table = list(csv.DictReader(io.StringIO(texts["CSV"])))
+    assert [row["id"] for row in table[:1]] == [late]
+    assert {row["model"] for row in table} == {"tiny"} and len(table) == 4
+    assert [row["id"] for row in json.loads(texts["JSON"])] == [row["id"] for row in table]
+    assert [json.loads(line)["id"] for line in texts["JSONL"].splitlines()] == [row["id"] for row in table]
+    assert SECRET not in "".join([*texts.values(), page.content(), *server.lines])
+
+
+def test_pages_figures_and_a_filter_that_nothing_passes(page: Page) -> None:
+    section = page.locator("#logs")
+    section.get_by_label("Model").fill("model-1")
+    section.get_by_label("API key").select_option("laptop")
+    section.get_by_label("Time", exact=True).select_option("Last 24 hours")
+    filtered(page)
+    expect(page.locator("#logs-figures")).to_contain_text("that pass the filters")
+    count = rows(page).count()
+    assert count == len([n for n in range(70) if n % 3 == 1 and n % 4 == 1])
+    expect(page.locator("#logs-figures .hint")).to_contain_text(f"all {count} requests")
+    section.get_by_label("Backend").select_option("Afar")
+    section.get_by_label("Status").select_option("Cancelled")
+    filtered(page)
+    expect(section.get_by_role("heading", name="No request passes these filters")).to_be_visible()
+    page.get_by_role("link", name="Show all").click()
+    expect(rows(page)).to_have_count(50)
+    first = rows(page).first.inner_text()
+    page.locator("#logs-older").click()
+    expect(page.locator("#logs-newest")).to_be_visible()
+    assert 20 <= rows(page).count() < 50
+    expect(page.locator("#logs-older")).to_have_count(0)
+    page.locator("#logs-newest").click()
+    expect(rows(page)).to_have_count(50)
+    assert rows(page).first.inner_text() == first
+
+
+def test_a_wrong_time_is_said_beside_it_and_what_was_typed_stays(page: Page) -> None:
+    section = page.locator("#logs")
+    section.get_by_label("Model").fill("model-2")
+    section.get_by_label("Time", exact=True).select_option("custom")
+    section.get_by_label("From").fill("2026-02-01T10:00:00")
+    section.get_by_label("Until").fill("2026-01-01T10:00:00")
+    filtered(page)
+    expect(section.get_by_text("This is before the time it begins at")).to_be_visible()
+    expect(section.get_by_label("Model")).to_have_value("model-2")
+    expect(section.get_by_label("Until")).to_have_value(re.compile("^2026-01-01T10:00"))
+    section.get_by_label("Until").fill("2026-03-01T10:00:00")
+    filtered(page)
+    expect(section.get_by_text("This is before")).to_have_count(0)
+
+
+def test_by_keyboard_alone_and_how_long_it_is_kept(server: Server, page: Page) -> None:
+    page.locator("#logs-text").focus()
+    page.keyboard.type(f"{33:024x}"[4:])
+    page.keyboard.press("Enter")
+    expect(rows(page)).to_have_count(1)
+    rows(page).get_by_role("link").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("model-0")
+    page.keyboard.press("Escape")
+    days = page.get_by_label("Keep requests, in days")
+    days.focus()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("-1")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Enter a whole number of days")).to_be_visible()
+    expect(days).to_have_value("-1")
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("90")
+    page.keyboard.press("Enter")
+    expect(page.locator("#logs .notice[role=status]")).to_contain_text("Saved.")
+    with server.api() as api:
+        assert api.get("/api/settings/logs").json() == {"retention_days": 90}
+
+
+def test_without_scripts(open_context: Open) -> None:
+    with open_context(java_script_enabled=False) as context:
+        page = context.pages[0]
+        page.goto("/settings/")
+        page.locator("#logs").get_by_label("Status").select_option("Interrupted")
+        page.locator("#logs-go").click()
+        assert "status=interrupted" in page.url
+        expect(page.get_by_role("button", name="Live")).to_have_count(0)
+        expect(rows(page)).to_have_count(len([n for n in range(70) if n % 8 == 6]))
+        rows(page).first.get_by_role("link").click()
+        expect(page.get_by_role("heading", name="Request", exact=True)).to_be_visible()
+        page.get_by_role("link", name="Back to the log").click()
+        page.locator("#logs-older").click()
+        expect(page.locator("#logs-newest")).to_be_visible()
+
+
+@pytest.mark.parametrize("screen", SCREENS, ids=_screen_name)
+def test_it_is_clean_on_every_screen(open_context: Open, screen: dict[str, Any], tmp_path: Path) -> None:
+    with open_context(**screen) as context:
+        page = context.pages[0]
+        page.goto("/settings/logs/?model=model-1")
+        expect(page.locator("#logs-live")).to_be_visible()
+        page.locator("#logs").screenshot(path=tmp_path / f"{_screen_name(screen)}.png")
+        assert_clean(page)
+        rows(page).first.get_by_role("link").click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        page.screenshot(path=tmp_path / f"{_screen_name(screen)}-detail.png")
+        assert_clean(page)
+
+
+def test_a_broken_connection_is_taken_up_where_it_broke(server: Server) -> None:
+    """As a browser does it: the last id it saw goes along."""
+    with server.http() as http:
+        SignedIn(server, http)
+        with http.stream("GET", "/settings/logs/live/?model=tiny&after=0") as stream:
+            assert stream.headers["content-type"] == "text/event-stream"
+            seen = next(line for line in stream.iter_lines() if line.startswith("id: ")).removeprefix("id: ")
+        missed = ask(server, **SHORT).headers["x-request-id"]
+        server.logged(missed)
+        headers = {"last-event-id": seen}
+        with http.stream("GET", "/settings/logs/live/?model=tiny&after=0", headers=headers) as stream:
+            text = ""
+            for line in stream.iter_lines():
+                text += line
+                if "</tr>" in line:
+                    break
+        assert re.findall(r"req_[0-9a-f]{24}</span>", text) == [f"{missed}</span>"]
+        for query in ("", "after=x", "after=1&status=fine"):
+            assert http.get(f"/settings/logs/live/?{query}").status_code == 422
+    with server.http() as stranger:
+        assert stranger.get("/settings/logs/live/?after=0").status_code == 302
