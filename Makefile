@@ -1,6 +1,6 @@
 # Two commands: `make run` and `make test`. Both install what they need; python3 >= 3.11 is all that must be there.
 .DEFAULT_GOAL := run
-.PHONY: run test install install-dev lock-check browser bench-deadlines bench-routing
+.PHONY: run test install install-dev lock-check browser bench-deadlines bench-routing bench-logs
 
 # uv from the PATH, or one in a virtual environment of its own: Debian's python3 takes no packages.
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
@@ -32,6 +32,9 @@ bench-deadlines: install-dev
 
 bench-routing: install-dev
 	@$(PYTHON) -m bench.routing $(ARGS)
+
+bench-logs: install-dev
+	@$(PYTHON) -m bench.logs $(ARGS)
 
 .uv/bin/uv:
 	@echo "Installing uv into .uv"

@@ -99,7 +99,7 @@ class Writer:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(BATCH_ROWS, len(self._waiting)))]
             try:
-                refused = await _uncut(sync_to_async(_write)(batch))
+                refused = await _uncut(sync_to_async(write_batch)(batch))
             except Exception:
                 log.exception("the request log could not be written; it is tried again")
                 self._waiting.extendleft(reversed(batch))
@@ -146,7 +146,7 @@ async def _uncut(writing: Awaitable[list[RequestLog]]) -> list[RequestLog]:
         raise
 
 
-def _write(batch: list[RequestLog]) -> list[RequestLog]:
+def write_batch(batch: list[RequestLog]) -> list[RequestLog]:
     """Returns the rows that the database takes never: else one of them would hold up all that come after it."""
     try:
         with transaction.atomic():

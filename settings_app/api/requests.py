@@ -101,7 +101,7 @@ class Page(Schema):
 
 
 class FiguresOut(Schema):
-    """Over the newest of the requests that are meant, at most 5,000."""
+    """Over the newest of the requests that are meant, at most 2,000."""
 
     count: int
     is_all: bool = Field(description="Whether there are no others.")

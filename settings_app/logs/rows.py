@@ -18,6 +18,7 @@ BUDGET_SECONDS = 0.04  # for a look through rows that no index leads to; then it
 FEW = 1_000  # rows with one of the wanted values: all of them are looked at
 MOST_NEWS = 1_000  # rows
 WINDOW = 5_000  # rows between two looks at the clock, some 5 ms
+ID_BEGINS = "req_"
 WHOLE_ID = 28  # characters of a request's id
 MOST_VALUES = 200
 BAD_CURSOR = "This is no place in the log. Take next_cursor of the answer before, or leave it out."
@@ -107,8 +108,11 @@ def _few(filters: Filters, in_time: QuerySet[RequestLog]) -> list[int] | None:
     database may follow the index of another value, with half the log behind it.
     """
     wanted = filters.equal
-    for name, value in wanted.items():
-        same = list(in_time.filter(**{name: value}).values_list("pk", "request_id", *wanted)[:FEW])
+    indexed: list[dict[str, str]] = [{name: value} for name, value in wanted.items()]
+    if filters.text.startswith(ID_BEGINS):
+        indexed.insert(0, {"request_id__gte": filters.text, "request_id__lt": f"{filters.text}~"})
+    for narrow in indexed:
+        same = list(in_time.filter(**narrow).values_list("pk", "request_id", *wanted)[:FEW])
         if len(same) < FEW:
             text, rest = filters.text.lower(), tuple(wanted.values())
             return [row[0] for row in same if text in row[1] and row[2:] == rest]

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.conftest import FLOOR, warm
 from tests.logs.seeded import row
 from tests.server import Server, environment, manage, serving
 from tests.v1.asking import LONG, SHORT, ask
+from tests.v1.signed_in import SignedIn
 
 STREAM = {**LONG, "stream": True}
 SECRETS = ("sesame-prompt", "sesame-header")
@@ -70,6 +72,18 @@ def test_what_ran_when_the_server_was_killed_is_interrupted_on_the_next_start(ho
     assert list(home.glob("in_flight.*")) == []
     with serving(home, **FLOOR) as server:
         assert not any("interrupted when" in line for line in server.lines)
+        stop_with_a_live_view(server)
+
+
+def stop_with_a_live_view(server: Server) -> None:
+    """It ends with the server, and does not hold it up."""
+    with server.http() as http:
+        SignedIn(server, http)
+        with http.stream("GET", "/settings/logs/live/?after=0") as stream:
+            next(stream.iter_lines())
+            began = time.monotonic()
+            server.stop()
+            assert time.monotonic() - began < 6  # what is not told to end is cut after 10 s
 
 
 def test_what_ran_when_the_server_was_stopped_is_written_at_the_end(home: Path) -> None:
@@ -110,7 +124,7 @@ def test_a_full_queue_drops_the_oldest_and_says_how_many(
         writer.put(row(number))
     written: list[str] = []
     monkeypatch.setattr(
-        request_log, "_write", lambda batch: written.extend(r.request_id for r in batch) or []
+        request_log, "write_batch", lambda batch: written.extend(r.request_id for r in batch) or []
     )
     asyncio.run(writer.flush())
     assert written == [row(number).request_id for number in (2, 3, 4)]
@@ -122,5 +136,5 @@ def test_a_row_that_cannot_be_written_does_not_hold_up_the_others(
     db: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     rows = [row(1), row(2, model="\ud800"), row(3)]
-    assert request_log._write(rows) == [rows[1]]
+    assert request_log.write_batch(rows) == [rows[1]]
     assert f"{rows[1].request_id} cannot be written" in caplog.text

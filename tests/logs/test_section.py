@@ -129,6 +129,9 @@ def test_live_rows_arrive_while_filtered_and_the_export_is_what_is_filtered(
     assert [row["id"] for row in json.loads(texts["JSON"])] == [row["id"] for row in table]
     assert [json.loads(line)["id"] for line in texts["JSONL"].splitlines()] == [row["id"] for row in table]
     assert SECRET not in "".join([*texts.values(), page.content(), *server.lines])
+    for file in server.home.glob("*"):
+        if file.is_file():
+            assert SECRET.encode() not in file.read_bytes(), file
 
 
 def test_pages_figures_and_a_filter_that_nothing_passes(page: Page) -> None:

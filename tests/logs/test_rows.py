@@ -1,0 +1,113 @@
+"""Pages through many rows: every filter finds the same as a look at each row, and no page takes long to find little."""
+
+import itertools
+import random
+from datetime import timedelta
+
+import pytest
+
+from settings_app.logs import figures, rows
+from settings_app.logs.filters import NO_KEY, Filters
+from settings_app.models import RequestLog
+from tests.logs.seeded import NOW, plant, row
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "WINDOW", 20)
+    monkeypatch.setattr(rows, "FEW", 8)
+
+
+@pytest.fixture
+def planted() -> list[RequestLog]:
+    """As they are to be found: newest first. Many came at the same moment."""
+    chance = random.Random(1)
+    made = plant(
+        row(
+            n,
+            age=timedelta(seconds=chance.choice([*range(60), *[7] * 60])),
+            status=chance.choice(["ok", "ok", "ok", "error", "timeout"]),
+            model=chance.choice(["a", "a", "b"]),
+            api_key=chance.choice(["", "laptop"]),
+            backend=chance.choice(["local"] * 9 + ["Afar"]),
+        )
+        for n in range(300)
+    )
+    return sorted(made, key=lambda row: (row.at, row.pk), reverse=True)
+
+
+ASKED = [
+    Filters(),
+    Filters(status="error"),
+    Filters(api_key=NO_KEY, model="b"),
+    Filters(status="timeout", backend="Afar"),
+    Filters(status="ok", model="a", api_key="laptop"),
+    Filters(since=NOW - timedelta(seconds=30), until=NOW - timedelta(seconds=7), model="a", status="ok"),
+    Filters(text="F"),
+    Filters(text="req_"),
+    Filters(text="req_0000000000000000000000a", model="a"),
+    Filters(text="00000011", status="ok"),
+    Filters(model="nobody", status="ok"),
+]
+
+
+@pytest.mark.parametrize("budget", [10.0, 0.0], ids=["in time", "cut at once"])
+@pytest.mark.parametrize("filters", ASKED)
+def test_all_pages_together_are_all_that_passes(
+    small_windows: None, planted: list[RequestLog], filters: Filters, budget: float
+) -> None:
+    seen: list[int] = []
+    place = None
+    for _ in itertools.count():
+        found = rows.newest(filters, limit=7, before=place, budget=budget)
+        assert len(found.rows) <= 7
+        assert not (found.is_cut and budget)
+        seen += [row.pk for row in found.rows]
+        if found.older is None:
+            break
+        place = rows.Place.read(str(found.older))
+    assert seen == [row.pk for row in planted if filters.passes(row)]
+
+
+def test_a_page_that_finds_little_says_how_far_it_looked(
+    small_windows: None, planted: list[RequestLog]
+) -> None:
+    found = rows.newest(Filters(text="zzz"), budget=0.0)
+    assert (found.rows, found.is_cut) == ([], True)
+    assert found.older is not None
+    assert found.older.at < NOW
+
+
+def test_what_is_written_later_is_news_whenever_it_came(planted: list[RequestLog]) -> None:
+    before = rows.last_id()
+    late = plant([row(1000, age=timedelta(days=1)), row(1001, status="error")])
+    assert rows.written(Filters(status="ok"), before) == ([late[0]], late[1].pk)
+    assert rows.written(Filters(), late[1].pk) == ([], late[1].pk)
+
+
+def test_figures_are_over_the_newest_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(
+        row(n, age=timedelta(seconds=n), total_ms=float(n), completion_tokens=50, decode_ms=500.0)
+        for n in range(1, 101)
+    )
+    plant([row(200, status="rejected", total_ms=9e9, completion_tokens=0)])
+    found = figures.figures(Filters())
+    assert (found.count, found.is_all, found.by_status) == (101, True, {"ok": 100, "rejected": 1})
+    assert (found.p50_ms, found.p95_ms, found.tokens_per_second) == (50.0, 95.0, 100.0)
+    monkeypatch.setattr(figures, "SAMPLE", 11)
+    found = figures.figures(Filters())
+    assert (found.count, found.is_all, found.p50_ms) == (11, False, 5.0)
+    nothing = figures.figures(Filters(model="nobody"))
+    assert (nothing.count, nothing.p50_ms, nothing.tokens_per_second, nothing.by_status) == (
+        0,
+        None,
+        None,
+        {},
+    )
+
+
+def test_values_are_those_that_stand_there(planted: list[RequestLog]) -> None:
+    assert rows.values("model") == ["a", "b"]
+    assert rows.values("api_key") == ["laptop"]
