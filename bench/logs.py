@@ -74,9 +74,9 @@ def _fill(count: int) -> None:
     RequestLog.objects.bulk_create(_rows(count // COPIES), batch_size=1000)
     table = RequestLog._meta.db_table
     names = [
-        field.column
+        field.attname
         for field in RequestLog._meta.concrete_fields
-        if field.column not in ("id", "request_id", "at")
+        if field.attname not in ("id", "request_id", "at")
     ]
     gap = DAYS * 86_400 / count
     with connection.cursor() as cursor:

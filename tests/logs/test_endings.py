@@ -10,6 +10,7 @@ import pytest
 
 from inference import journal, request_log
 from inference.journal import Journal, left_behind
+from settings_app.models import RequestLog
 from tests.conftest import FLOOR, warm
 from tests.logs.seeded import row
 from tests.server import Server, environment, manage, serving
@@ -123,9 +124,12 @@ def test_a_full_queue_drops_the_oldest_and_says_how_many(
     for number in range(5):
         writer.put(row(number))
     written: list[str] = []
-    monkeypatch.setattr(
-        request_log, "write_batch", lambda batch: written.extend(r.request_id for r in batch) or []
-    )
+
+    def write(batch: list[RequestLog]) -> list[RequestLog]:
+        written.extend(row.request_id for row in batch)
+        return []
+
+    monkeypatch.setattr(request_log, "write_batch", write)
     asyncio.run(writer.flush())
     assert written == [row(number).request_id for number in (2, 3, 4)]
     assert writer.dropped == 2
