@@ -39,7 +39,12 @@ class Arrival:
             id=self.id,
             endpoint=endpoint,
             decision=decision,
-            deadline=Deadline(self.at, self.settings.timeouts[endpoint.key], wish),
+            deadline=Deadline(
+                self.at,
+                self.settings.timeouts[endpoint.key],
+                wish,
+                highest_seconds=endpoint.highest_seconds,
+            ),
             arrived=self.at,
             streamed=streamed,
             key_name=self.key.name if self.key else "",

@@ -2,12 +2,13 @@
 
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from inference.deadline import Deadline
-from inference.errors import ApiError, DeadlineExceeded
+from inference.errors import ApiError, Cancelled, DeadlineExceeded
 from inference.inbox import Inbox
 from inference.routing import Decision, Target
 from settings_app.durations import number_text
@@ -36,7 +37,8 @@ class Outcome:
 class Call:
     """`arrived` and `entered` are seconds of `time.monotonic()`; `spent` and `first_token` are seconds.
 
-    `target` has the request now; `fell_back` says what became of the targets before it.
+    `target` has the request now; `fell_back` says what became of the targets before it. `abort` ends the work there,
+    also while the client does not take what was made; nothing, before there is any.
     """
 
     id: str
@@ -59,6 +61,8 @@ class Call:
     finish_reason: str = ""
     takes_partial: bool = False  # what there is at the deadline is an answer
     answering: bool = False  # the status line is out
+    cancelled: Cancelled | None = None  # by the operator; what it is going to end with
+    abort: Callable[[], object] = lambda: None
     outcome: Outcome | None = None
     row_ids: list[str] = field(default_factory=list)
     progress: dict[str, tuple[int, int]] = field(
@@ -106,6 +110,7 @@ class Call:
         self.row_ids = []
         self.progress.clear()
         self.completion_tokens = 0
+        self.abort = lambda: None
         self.inbox.clear()
 
     def end(self, outcome: Outcome) -> None:
@@ -117,6 +122,25 @@ class Call:
     def failed(self, error: ApiError) -> None:
         seen = 200 if self.answering or self.is_partial(error) else error.status
         self.end(Outcome(error.log_status, seen, error_code=error.code or ""))
+
+    def left(self) -> None:
+        """Its client is gone; one that was cancelled before may have left for that."""
+        if self.cancelled is not None:
+            self.failed(self.cancelled)
+        else:
+            self.end(Outcome("client_closed", 200 if self.answering else None))
+
+    def cancel(self) -> None:
+        """The operator's word: the work ends at once, and the client is told as soon as it reads."""
+        if self.cancelled is not None:
+            return
+        where, elapsed = self._elapsed()
+        extra = {"phase": self.phase.value, "elapsed": elapsed, "request_id": self.id}
+        self.cancelled = Cancelled(
+            f"The operator of this server cancelled the request during {self.phase} ({where}).", extra=extra
+        )
+        self.inbox.fail(self.cancelled)
+        self.abort()
 
     def is_partial(self, error: ApiError) -> bool:
         """Whether the client gets what there is instead of this error."""
@@ -132,13 +156,7 @@ class Call:
 
     def deadline_exceeded(self) -> DeadlineExceeded:
         """The error that says where the time went."""
-        self.enter(self.phase)
-        elapsed = {
-            phase.value: round(seconds, 3)
-            for phase, seconds in self.spent.items()
-            if seconds or phase is not Phase.CLOUD
-        }
-        where = ", ".join(f"{phase} {seconds:g} s" for phase, seconds in elapsed.items())
+        where, elapsed = self._elapsed()
         return DeadlineExceeded(
             f"Request exceeded the {number_text(self.deadline.seconds)} s deadline for {self.endpoint.path} "
             f"during {self.phase} ({where}).",
@@ -150,6 +168,16 @@ class Call:
                 "request_id": self.id,
             },
         )
+
+    def _elapsed(self) -> tuple[str, dict[str, float]]:
+        """Seconds by phase up to now, in words and by name."""
+        self.enter(self.phase)
+        elapsed = {
+            phase.value: round(seconds, 3)
+            for phase, seconds in self.spent.items()
+            if seconds or phase is not Phase.CLOUD
+        }
+        return ", ".join(f"{phase} {seconds:g} s" for phase, seconds in elapsed.items()), elapsed
 
 
 def new_id() -> str:

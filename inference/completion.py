@@ -60,7 +60,7 @@ async def run(call: Call, asked: Asked, settings: Snapshot) -> Batches:
         call.failed(error)
         raise
     except (GeneratorExit, asyncio.CancelledError):
-        call.end(Outcome("client_closed", 200 if call.answering else None))
+        call.left()
         raise
     except Exception:
         call.failed(InternalError(OUR_FAULT))

@@ -32,7 +32,8 @@ class Wish:
 class Deadline:
     """`at`: the end, in seconds of `time.monotonic()`. `seconds`: how long that is from the start.
 
-    `model_seconds`: the limit of the model that has the request now; None if it has none.
+    `model_seconds`: the limit of the model that has the request now; None if it has none. `extra_seconds`: what the
+    operator gave this one request, beyond all of these, up to `highest_seconds` in all.
     """
 
     start: float
@@ -40,6 +41,7 @@ class Deadline:
     wish: Wish
     model_seconds: float | None = None
     extra_seconds: float = 0.0
+    highest_seconds: float = math.inf
     seconds: float = field(init=False)
     source: str = field(init=False)
 
@@ -73,7 +75,8 @@ class Deadline:
         before = getattr(self, "seconds", None)
         self.seconds, self.source = _shortest(self.stored_seconds, self.model_seconds, self.wish.seconds)
         if self.extra_seconds:
-            self.seconds, self.source = self.seconds + self.extra_seconds, "operator"
+            self.seconds = min(self.seconds + self.extra_seconds, self.highest_seconds)
+            self.source = "operator"
         return self.seconds != before
 
 

@@ -16,6 +16,7 @@ ApiError
 │   ├── Unroutable        503   all rules that match name a provider that cannot be used
 │   └── Draining          503   the server is going down
 ├── DeadlineExceeded      504   in-band once the stream has begun
+├── Cancelled             410   by the operator; in-band once the stream has begun
 ├── RunnerFailed          503   in-band once the stream has begun
 ├── ProviderFailed        the provider's own status, or 502, 503, 504; in-band once the stream has begun
 └── InternalError         500   in-band once the stream has begun
@@ -175,6 +176,20 @@ class DeadlineExceeded(ApiError):
 
     def __init__(self, message: str, *, extra: Mapping[str, Any]) -> None:
         super().__init__(message, code="deadline_exceeded", extra=extra, headers={"x-should-retry": "false"})
+
+
+class Cancelled(ApiError):
+    """The operator ended it. A 4xx, and none that anybody takes for a reason to try again: clients and proxies that do
+    not know `x-should-retry` retry 408, 409, 425, 429 and 5xx by themselves; 499 says that the client left.
+    """
+
+    cause = ""
+    status = 410
+    type = "cancelled_error"
+    log_status = "cancelled"
+
+    def __init__(self, message: str, *, extra: Mapping[str, Any]) -> None:
+        super().__init__(message, code="cancelled", extra=extra, headers={"x-should-retry": "false"})
 
 
 class RunnerFailed(ApiError):

@@ -1,6 +1,7 @@
 """A request at a runner of this machine: its rows are sent, what comes is counted, and what is left is dropped."""
 
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 
 import msgspec
 
@@ -40,6 +41,7 @@ async def events(
             await call.inbox.take()
             yield []
         call.enter(Phase.QUEUE)
+        call.abort = partial(_abort, runner, call)
         for row in rows:
             runner.add(msgspec.structs.replace(row, deadline=call.deadline.at), call.inbox)
             left.add(row.id)
@@ -63,6 +65,11 @@ async def events(
                 lambda seconds: request_log.stopped(call, seconds),
             )
         place.leave(call.inbox)
+
+
+def _abort(runner: Runner, call: Call) -> None:
+    for row_id in call.row_ids:
+        runner.abort(row_id)
 
 
 def _ended_unread(call: Call) -> set[str]:
@@ -107,7 +114,7 @@ def _note(call: Call, event: Item) -> None:
         case Done():
             _note_gone(call, event)
             if event.reason not in ("stop", "length"):
-                raise DeadlinePassed
+                raise call.cancelled or DeadlinePassed
             call.finish_reason = event.reason
         case Refused():
             raise InvalidRequest(event.message, code=event.code, param=event.param)

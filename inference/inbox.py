@@ -3,7 +3,7 @@
 import asyncio
 
 from inference.chunk import Chunk
-from inference.errors import ApiError, Draining
+from inference.errors import ApiError, Cancelled, Draining
 from inference.messages import Event
 
 Item = Event | Chunk
@@ -29,8 +29,9 @@ class Inbox:
             await self._emptied.wait()
 
     def fail(self, error: ApiError) -> None:
-        """Raised to the reader once it has read what came before. The first failure counts."""
-        self._failure = self._failure or error
+        """Raised to the reader once it has read what came before. The first failure counts, or what ends it all."""
+        if self._failure is None or (_ends_all(error) and not _ends_all(self._failure)):
+            self._failure = error
         self._filled.set()
 
     def wake(self) -> None:
@@ -42,9 +43,9 @@ class Inbox:
         return self._items
 
     def clear(self) -> None:
-        """Forgets what one target said, before the next one is asked; not that the server stops."""
+        """Forgets what one target said, before the next one is asked; not that it is over with the request itself."""
         self._items.clear()
-        if not isinstance(self._failure, Draining):
+        if not _ends_all(self._failure):
             self._failure = None
 
     async def take(self) -> list[Item]:
@@ -59,3 +60,8 @@ class Inbox:
         if self._failure is not None:
             raise self._failure
         return []
+
+
+def _ends_all(error: ApiError | None) -> bool:
+    """It is over with the request itself, and no fallback is asked."""
+    return isinstance(error, Draining | Cancelled)

@@ -5,19 +5,15 @@ providers, the downloads, and what clears the log.
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from datetime import timedelta
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.utils import timezone
 
-from inference import retention, running
+from inference import orders, retention, running
 from inference.cloud.clients import clients
 from inference.hub.downloader import downloader
 from inference.pool import pool
 from inference.request_log import request_log
-from settings_app import stored, timeouts
-from settings_app.models import RunningOrder
+from settings_app import stored
 
 log = logging.getLogger(__name__)
 
@@ -68,18 +64,5 @@ async def _look(seen: int | None) -> int:
     pool.apply(settings) if pool.is_open else pool.open(settings)
     pool.unload_unused()
     if version != seen:
-        await _carry_out()
+        await orders.carry_out()
     return version
-
-
-async def _carry_out() -> None:
-    for order in await sync_to_async(_orders)():
-        stored = (await sync_to_async(timeouts.in_force)()).seconds
-        order.changed = running.apply(order.endpoints, stored)
-        await sync_to_async(order.save)(update_fields=["changed"])
-
-
-def _orders() -> list[RunningOrder]:
-    """Those that wait; what was ordered while no server ran is of no account."""
-    recent = timezone.now() - timedelta(seconds=timeouts.ORDER_SECONDS)
-    return list(RunningOrder.objects.filter(changed=None, given_at__gte=recent))

@@ -102,6 +102,11 @@ class Runner:
         if row_id in self._rows:
             self.process.send(SetDeadline(row_id, at))
 
+    def abort(self, row_id: str) -> None:
+        """Has the row end with `Done`, which its inbox still gets: its reader may be waiting for a client."""
+        if row_id in self._rows:
+            self.process.send(Abort(row_id))
+
     def configure(self, prefill_chunk: int, prompt_cache_bytes: int) -> None:
         """Holds from its next step on; while it loads, from its first one."""
         self.process.send(Configure(prefill_chunk, prompt_cache_bytes))

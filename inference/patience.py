@@ -9,13 +9,20 @@ SHARE = 0.5  # of what is left of the deadline, where the fallback does not say
 
 
 class Patience:
-    """Ends `after_seconds` from now, until the first token is there; from then on only the deadline counts."""
+    """Ends `after_seconds` from now, until the first token is there; from then on only the deadline counts.
+
+    Its share of a deadline that is moved is the share of the new one: what the operator gives, both get.
+    """
 
     def __init__(self, call: Call, after_seconds: float | None) -> None:
         self._call = call
-        patience = call.deadline.remaining() * SHARE if after_seconds is None else after_seconds
-        self._at = time.monotonic() + patience
+        self._after_seconds = after_seconds
+        self._since = time.monotonic()
 
     def remaining(self) -> float:
         """Seconds."""
-        return math.inf if self._call.first_token is not None else self._at - time.monotonic()
+        if self._call.first_token is not None:
+            return math.inf
+        share = (self._call.deadline.at - self._since) * SHARE
+        patience = share if self._after_seconds is None else self._after_seconds
+        return self._since + patience - time.monotonic()

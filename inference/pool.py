@@ -84,25 +84,25 @@ class Pool:
         settings = stored.load()
         if name not in settings.models:
             raise ModelNotFound(name, settings.models)
-        self._on_loop(lambda: self._load(settings.models[name], settings))
+        self.on_loop(lambda: self._load(settings.models[name], settings))
 
     def unload(self, name: str) -> bool:
         """Ends the runner of this name, if there is one; also one that loads. From any thread.
 
         Returns False, and leaves it, while it has something to do.
         """
-        return self._on_loop(lambda: self._unload(name)) if self._loop is not None else True
+        return self.on_loop(lambda: self._unload(name)) if self._loop is not None else True
 
     def states(self) -> list[PlaceState]:
         """All models that are loaded, are to be, or could not be, by name. From any thread."""
-        return self._on_loop(self._states) if self._loop is not None else []
+        return self.on_loop(self._states) if self._loop is not None else []
 
     async def close(self) -> None:
         self._loop = None
         await asyncio.gather(*(place.close() for place in self._room.clear()))
 
-    def _on_loop(self, ask: Callable[[], T]) -> T:
-        """What `ask` returns or raises on the event loop."""
+    def on_loop(self, ask: Callable[[], T]) -> T:
+        """What `ask` returns or raises on the event loop. From any other thread. Raises Draining without a loop."""
         if self._loop is None:
             raise Draining
 

@@ -29,6 +29,7 @@ async def events(
     call.row_ids = [call.id]
     call.enter(Phase.CLOUD)
     reader = asyncio.create_task(_read(call, provider, {**body, "model": model}))
+    call.abort = reader.cancel
     try:
         ended = False
         while not ended:

@@ -1,13 +1,28 @@
-"""The requests that run now: what applies a new deadline to them, or ends them with the server, finds them here."""
+"""The requests that run now: what shows them, gives them another deadline, or ends them, finds them here.
 
+Everything runs on the event loop; other threads come through `pool.on_loop`.
+"""
+
+import logging
 from collections.abc import Iterable, Mapping
 
+from django.core.exceptions import ValidationError
+
 from inference.call import Call
+from inference.call_state import MOST_SHOWN, CallState, state_of
 from inference.errors import Draining
 from inference.pool import pool
+from settings_app.durations import number_text, seconds_text
+from settings_app.timeouts import LEAST_EXTENSION_SECONDS, clean_extension
+
+log = logging.getLogger(__name__)
 
 _calls: dict[str, Call] = {}
 _draining = False
+
+
+class NotRunning(Exception):
+    """No such request runs; the message says so."""
 
 
 def begin(call: Call) -> None:
@@ -19,7 +34,43 @@ def end(call: Call) -> None:
 
 
 def calls() -> list[Call]:
+    """In the order in which they came."""
     return list(_calls.values())
+
+
+def states() -> list[CallState]:
+    """Of those that have run longest, `MOST_SHOWN` at most."""
+    return [state_of(call) for call in calls()[:MOST_SHOWN]]
+
+
+def count() -> int:
+    return len(_calls)
+
+
+def cancel(id: str, who: str) -> CallState:
+    """Ends the request, in whatever phase it is. Raises NotRunning."""
+    call = _running(id)
+    log.info("%s is cancelled by %s, during %s", call.id, who, call.phase)
+    call.cancel()
+    return state_of(call)
+
+
+def extend(id: str, seconds: object, who: str) -> CallState:
+    """Gives the request so much more time, also beyond what is stored and what its client wished.
+
+    Raises NotRunning; and ValidationError for what is no such time, or ends beyond the endpoint's highest bound.
+    """
+    more = clean_extension(seconds)
+    call = _running(id)
+    left = call.endpoint.highest_seconds - call.deadline.seconds
+    if more > left:
+        raise ValidationError({"seconds": [_too_long(call, left)]})
+    call.deadline.extend(more)
+    log.info(
+        "%s is extended by %s, to %s s in all", call.id, who, number_text(round(call.deadline.seconds, 3))
+    )
+    _tell(call)
+    return state_of(call)
 
 
 def apply(endpoints: Iterable[str], stored_seconds: Mapping[str, float]) -> int:
@@ -31,10 +82,7 @@ def apply(endpoints: Iterable[str], stored_seconds: Mapping[str, float]) -> int:
         if call.endpoint.key in chosen and call.deadline.store(stored_seconds[call.endpoint.key])
     ]
     for call in moved:
-        for runner in pool:
-            for row_id in call.row_ids:
-                runner.set_deadline(row_id, call.deadline.at)  # which only its own runner heeds
-        call.inbox.wake()
+        _tell(call)
     return len(moved)
 
 
@@ -52,3 +100,26 @@ def fail_all() -> None:
     """Ends what still runs, and says why."""
     for call in calls():
         call.inbox.fail(Draining())
+
+
+def _running(id: str) -> Call:
+    """Not one that is about to end: it was cancelled, or its time is up."""
+    call = _calls.get(id)
+    if call is None or call.cancelled is not None or call.deadline.remaining() <= 0:
+        raise NotRunning(f"No request {id[:40]} is running: it has ended, or there was none.")
+    return call
+
+
+def _tell(call: Call) -> None:
+    """Its deadline has moved: the runner that has it heeds the new one, and so does whoever waits."""
+    for runner in pool:
+        for row_id in call.row_ids:
+            runner.set_deadline(row_id, call.deadline.at)  # which only its own runner heeds
+    call.inbox.wake()
+
+
+def _too_long(call: Call, left: float) -> str:
+    highest = seconds_text(call.endpoint.highest_seconds)
+    if left < LEAST_EXTENSION_SECONDS:
+        return f"It has the longest time that there is for {call.endpoint.path}, {highest} in all."
+    return f"No request to {call.endpoint.path} may take more than {highest} in all: enter {int(left)} seconds at most."

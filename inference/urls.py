@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from inference.pages import chat, hub, logs, logs_live, models, pool, providers, rules
+from inference.pages import chat, hub, logs, logs_live, models, pool, providers, rules, running
 
 urlpatterns = [
     path("models/", hub.page, name="models"),
@@ -24,6 +24,8 @@ urlpatterns = [
     path("settings/pool/models/<path:name>/pinned/", pool.keep, {"field": "pinned"}, name="pool-pinned"),
     path("settings/pool/models/<path:name>/preload/", pool.keep, {"field": "preload"}, name="pool-preload"),
     path("settings/route/", rules.route, name="settings-route"),
+    path("settings/running/", running.act, name="settings-running"),
+    path("settings/running/live/", running.live, name="settings-running-live"),
     path("settings/logs/", logs.show, name="settings-logs"),
     path("settings/logs/live/", logs_live.live, name="logs-live"),
     path("settings/logs/keep/", logs.keep, name="logs-keep"),

@@ -6,7 +6,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Swagger
 
-from inference.api import disk, downloads, local_models, routing
+from inference.api import disk, downloads, local_models, routing, running
 from inference.api import providers as connection_tests
 from settings_app.api import errors, history, pool, providers, requests, rules, serving, timeouts
 from settings_app.api.auth import AdminKey, StaffSession
@@ -30,6 +30,7 @@ api.add_router("/settings", routing.router)
 api.add_router("/settings", rules.router)
 api.add_router("/settings", pool.router)
 api.add_router("/settings", history.router)
+api.add_router("", running.router)
 api.add_router("/settings", requests.settings_router)
 api.add_router("/requests", requests.router)
 api.add_router("", disk.router)

@@ -2,7 +2,6 @@
 
 import logging
 import math
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -10,7 +9,7 @@ from types import MappingProxyType
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from settings_app import changes
+from settings_app import changes, orders
 from settings_app.changes import Author
 from settings_app.durations import number_text, seconds_text
 from settings_app.endpoints import ENDPOINTS, Endpoint
@@ -18,6 +17,8 @@ from settings_app.models import RunningOrder, Timeout
 from settings_app.models.timeout import NOT_SECONDS
 
 log = logging.getLogger(__name__)
+
+LEAST_EXTENSION_SECONDS, MOST_EXTENSION_SECONDS = 1, 7200
 
 
 @dataclass(frozen=True)
@@ -60,27 +61,26 @@ def clean_seconds(value: object) -> float:
     return seconds
 
 
-ORDER_SECONDS = 3.0
-_LOOK_SECONDS = 0.02
+def clean_extension(value: object) -> float:
+    """Seconds that one running request is given on top. Raises ValidationError for what is none, or out of bounds."""
+    low, high = LEAST_EXTENSION_SECONDS, MOST_EXTENSION_SECONDS
+    try:
+        seconds = clean_seconds(value)
+    except ValidationError:
+        seconds = 0.0
+    if not low <= seconds <= high:
+        raise ValidationError({"seconds": [f"Enter {low} to {high} seconds, as a number."]})
+    return seconds
 
 
 def apply_to_running(fields: Iterable[str]) -> int | None:
     """Gives requests that run the deadlines stored for these fields. Returns for how many it moved.
 
-    The server may be another process, so it is ordered to through the database. None: no server answered.
+    The server may be another process, so it is ordered to. None: no server answered.
     """
     named = set(fields)
-    order = RunningOrder.objects.create(endpoints=[e.key for e in ENDPOINTS if e.field in named])
-    try:
-        ends = time.monotonic() + ORDER_SECONDS
-        while time.monotonic() < ends:
-            order.refresh_from_db()
-            if order.changed is not None:
-                return order.changed
-            time.sleep(_LOOK_SECONDS)
-        return None
-    finally:
-        order.delete()
+    answer = orders.give(RunningOrder.Verb.APPLY, endpoints=[e.key for e in ENDPOINTS if e.field in named])
+    return None if answer is None else int(answer["changed"])
 
 
 def save(values: Mapping[str, object], author: Author) -> TimeoutsInForce:
