@@ -85,7 +85,7 @@
     const rate = call.firstToken !== null && call.tokens > 1 && making > 0 ? `, ${((call.tokens - 1) / making).toFixed(1)}/s` : "";
     setText(find("tokens", call.row), `${call.tokens} token${call.tokens === 1 ? "" : "s"}${rate}`);
     setText(find("left", call.row), secondsText(Math.round(left)));
-    setText(find("of", call.row), `${secondsText(Math.round(elapsed))} of ${secondsText(call.deadline)} from the ${call.from}`);
+    setText(find("of", call.row), `${secondsText(Math.round(elapsed))} of ${secondsText(call.deadline)} (${call.from})`);
     const bar = call.row.querySelector("progress");
     bar.max = call.deadline;
     bar.value = left;

@@ -15,11 +15,11 @@ from django.test import RequestFactory
 from inference.call import Call, new_id
 from inference.completion import Asked, run
 from inference.deadline import Deadline, Wish
-from inference.errors import RunnerFailed
+from inference.errors import Cancelled, RunnerFailed
 from inference.front import serve
 from inference.inbox import Inbox, Item
 from inference.local import Runner
-from inference.messages import Add, Done, Event, Ready, Sampling, TextPrompt
+from inference.messages import Abort, Add, Command, Done, Event, Ready, Sampling, TextPrompt, Tokens
 from inference.place import Place
 from inference.pool import pool
 from inference.process import RunnerProcess
@@ -147,16 +147,8 @@ async def _leave_at_the_end(monkeypatch: pytest.MonkeyPatch, folder: Path) -> tu
         return place
 
     monkeypatch.setattr(pool, "join", only)
-    deadline = Deadline(time.monotonic(), 60, Wish(None))
     inbox = _Inbox()
-    call = Call(
-        new_id(),
-        ENDPOINTS[0],
-        Decision("tiny", None, (Target("tiny"),)),
-        deadline,
-        time.monotonic(),
-        inbox=inbox,
-    )
+    call = _call(inbox)
     inbox.reader = asyncio.create_task(_read(call))
     await theirs.send(_frame(Ready("text", None, 0)))
     await theirs.recv()  # the row
@@ -169,6 +161,66 @@ async def _leave_at_the_end(monkeypatch: pytest.MonkeyPatch, folder: Path) -> tu
     await asyncio.sleep(0)
     context.destroy(linger=0)
     return found
+
+
+def test_a_cancelled_row_is_dropped_also_while_its_client_does_not_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The request stands in the sending; what it has is told when the client reads again, and then the end."""
+    logged: list[RequestLog] = []
+    monkeypatch.setattr(request_log, "put", logged.append)
+    sent, left = asyncio.run(_cancel_unread(monkeypatch, tmp_path))
+    assert sent == Abort("row")
+    assert left == [Tokens("row", "b", 1)]
+    (row,) = logged
+    assert (row.status, row.error_code, row.stop_latency_ms) == ("cancelled", "cancelled", 10.0)
+
+
+async def _cancel_unread(monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple[Any, list[Item]]:
+    """What the runner is sent before the client reads on, and what is told then."""
+    context, ours, theirs = _sockets()
+    process = _Process()
+    changed = asyncio.Event()
+    place = Place(MODEL, 0, lambda place: changed.set())
+    place.runner = Runner(
+        "tiny",
+        RunnerProcess(process, ours, folder),  # type: ignore[arg-type]
+        place.look,
+    )
+
+    def only(model: Model, inbox: Inbox) -> Place:
+        place.join(inbox)
+        return place
+
+    monkeypatch.setattr(pool, "join", only)
+    await theirs.send(_frame(Ready("text", None, 0)))
+    call = _call(Inbox())
+    row = Add("row", 0.0, TextPrompt("hello"), Sampling())
+    batches = run(call, Asked("text", lambda: [row], dict), SETTINGS)
+    first = asyncio.ensure_future(anext(batches))
+    await theirs.recv()  # the row
+    await theirs.send(_frame(Tokens("row", "a", 1)))
+    await first  # and the client takes no more
+    call.cancel()
+    sent = msgspec.msgpack.decode(await asyncio.wait_for(theirs.recv(), 5), type=Command)
+    changed.clear()
+    await theirs.send(_frame(Tokens("row", "b", 1), Done("row", "aborted", 3, 2, stop_latency=0.01)))
+    await asyncio.wait_for(changed.wait(), 5)  # the row is gone
+    told: list[Item] = []
+    with pytest.raises(Cancelled):
+        async for items in batches:
+            told += items
+    process.ended.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    context.destroy(linger=0)
+    return sent, told
+
+
+def _call(inbox: Inbox) -> Call:
+    now = time.monotonic()
+    decision = Decision("tiny", None, (Target("tiny"),))
+    return Call(new_id(), ENDPOINTS[0], decision, Deadline(now, 60, Wish(None)), now, inbox=inbox)
 
 
 async def _read(call: Call) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from tests.provider import OpenAI, Provider
 from tests.server import Server, environment, manage
 from tests.v1.asking import BATCH_ROWS, CHAT, LONG, LONG_PROMPT, SHORT, ask, streaming
 from tests.v1.routed import planted, rule
+from tests.v1.signed_in import SignedIn
 from tests.v1.test_embeddings import MANY
 from tests.v1.test_embeddings import MODEL as EMBEDDER
 from tests.v1.test_embeddings import PATH as EMBEDDINGS
@@ -387,6 +389,94 @@ def test_who_cancelled_or_extended_stands_in_the_servers_log(server: Server, api
     told = [line for line in server.lines if found["id"] in line]
     assert any(f"{found['id']} is extended by key tests (api), to 960 s in all" in line for line in told)
     assert any(f"{found['id']} is cancelled by key tests (api), during decode" in line for line in told)
+
+
+def test_many_are_told_four_times_a_second_at_most_and_in_little(server: Server, api: httpx2.Client) -> None:
+    """200 in flight, one who looks, and all others are served as before."""
+    with server.http() as http, server.http() as other, ExitStack() as stack:
+        ada = SignedIn(server, http)
+        alone = _median_seconds(other)
+        for _ in range(200):
+            stack.enter_context(_unread(server, {**LONG, "stream": True}))
+        until_all = time.monotonic() + 20
+        while api.get(RUNNING).json()["count"] < 200 and time.monotonic() < until_all:
+            time.sleep(0.1)
+        with ada.http.stream("GET", "/settings/running/live/") as live:
+            told = _messages(live)
+            first = next(told)
+            assert (first["whole"], first["count"], len(first["new"])) == (True, 200, 200)
+            began = time.monotonic()
+            later = []
+            while time.monotonic() - began < 2:
+                later.append(next(told))
+        assert 3 <= len(later) <= 10  # four a second, and one at either end
+        assert not any(message["whole"] or message["new"] for message in later)
+        assert max(len(json.dumps(message)) for message in later) < 32_000
+        with ada.http.stream("GET", "/settings/running/live/"):
+            assert _median_seconds(other) < 3 * alone + 0.05
+        assert "1 more that came later" not in ada.get("/settings/").text
+
+
+def test_nothing_is_sent_when_nothing_moves_and_the_end_is_told(server: Server, api: httpx2.Client) -> None:
+    with server.http() as http:
+        ada = SignedIn(server, http)
+        with ada.http.stream("GET", "/settings/running/live/") as live:
+            assert live.headers["content-type"] == "text/event-stream"
+            told = _messages(live)
+            assert next(told) == {"whole": True, "count": 0, "new": [], "now": [], "gone": []}
+            time.sleep(1)
+            with streaming(server, 1) as (answer,):
+                id = answer.headers["x-request-id"]
+                assert [call["id"] for call in next(told)["new"]] == [id]  # and none before that
+                cancel(api, id)
+            for message in told:
+                if message["gone"]:
+                    assert (message["gone"], message["count"]) == ([id], 0)
+                    break
+
+
+SECRET = "Zq7wXv9KpL2mN4tR8sYbG3hJ5dF6cA1e"
+
+
+def test_nothing_of_what_was_said_nor_a_key_is_shown_anywhere(server: Server, api: httpx2.Client) -> None:
+    key = server.manage("create_api_key", "planted").stdout.splitlines()[-1]
+    headers = {"authorization": f"Bearer {key}", "x-planted": SECRET, "user-agent": SECRET}
+    body = {**LONG, "stream": True, "user": SECRET, "messages": [{"role": "user", "content": SECRET}]}
+    with server.http() as http, server.http(headers=headers) as client:
+        ada = SignedIn(server, http)
+        seen: list[str] = []
+        with client.stream("POST", CHAT, json=body) as answer:
+            lines = (line for line in answer.iter_lines() if '"content":"' in line)
+            next(lines)
+            said = "".join(json.loads(next(lines)[6:])["choices"][0]["delta"]["content"] for _ in range(12))
+            id = answer.headers["x-request-id"]
+            seen += [api.get(RUNNING).text, server.manage("running").stdout, ada.get("/settings/").text]
+            with ada.http.stream("GET", "/settings/running/live/") as live:
+                seen.append(json.dumps(next(_messages(live))))
+            seen += [extend(api, id).text, cancel(api, id).text]
+            assert all(id in text for text in seen)
+    seen += [json.dumps(server.logged(id)), "\n".join(server.lines)]
+    seen += [path.read_bytes().decode(errors="replace") for path in server.home.glob("db.sqlite3*")]
+    for text in seen:
+        assert SECRET not in text
+        assert key not in text
+        assert said not in text
+
+
+def _messages(live: httpx2.Response) -> Iterator[dict[str, Any]]:
+    for line in live.iter_lines():
+        if line.startswith("data: "):
+            yield json.loads(line.removeprefix("data: "))
+
+
+def _median_seconds(http: httpx2.Client) -> float:
+    """How long a small request to /v1 takes."""
+    took = []
+    for _ in range(25):
+        began = time.monotonic()
+        http.get("/v1/models").raise_for_status()
+        took.append(time.monotonic() - began)
+    return statistics.median(took)
 
 
 @contextmanager
