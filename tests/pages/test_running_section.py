@@ -8,24 +8,26 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.conftest import FLOOR, warm
+from tests.conftest import FLOOR
 from tests.pages import PASSWORD, sign_in
 from tests.pages.test_browser import SCREENS, _screen_name, assert_clean
-from tests.server import Server, environment, manage, serving
-from tests.v1.asking import streaming
+from tests.server import Server, serving
+from tests.v1 import asking
+from tests.v1.routed import planted, rule
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, tiny_model: Any) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("running-section")
-    manage(environment(home, **FLOOR), "add_model", "tiny", str(tiny_model))
     with serving(home, **FLOOR) as server:
-        warm(server)
         server.environment["DJANGO_SUPERUSER_PASSWORD"] = PASSWORD
         server.manage("createsuperuser", "--noinput", "--username", "ada", "--email", "")
-        yield server
+        with planted(server) as afar:
+            afar.endless = True  # as long as its client stays
+            rule(server, afar, "afar")
+            yield server
 
 
 @pytest.fixture
@@ -42,6 +44,10 @@ def page(server: Server, browser: Browser) -> Iterator[Page]:
     assert complaints == []
 
 
+def streaming(server: Server, count: int, **body: Any) -> Any:
+    return asking.streaming(server, count, model="afar", **body)
+
+
 def row(page: Page, answer: Any) -> Any:
     return page.locator(f'#running tbody tr[data-call="{answer.headers["x-request-id"]}"]')
 
@@ -56,8 +62,8 @@ def test_what_runs_comes_moves_and_goes_by_itself(page: Page, server: Server) ->
     running = page.locator("#running")
     expect(running.get_by_text("No request is running.")).to_be_visible()
     with streaming(server, 2, timeout=100) as (one, other):
-        expect(row(page, one)).to_contain_text("tiny")
-        expect(row(page, other)).to_contain_text("decode")
+        expect(row(page, one)).to_contain_text("Afar")
+        expect(row(page, other)).to_contain_text("cloud")
         expect(running.locator("[data-count]")).to_have_text("2")
         expect(row(page, one).locator("[data-of]")).to_contain_text("of 100 s (client)")
         tokens = row(page, one).locator("[data-tokens]")
@@ -152,5 +158,4 @@ def test_axe_finds_nothing(server: Server, browser: Browser, screen: dict[str, A
             expect(row(page, answer)).to_be_visible()
         row(page, answers[1]).get_by_role("button", name="+1 min").click()
         expect(page.locator("#running-said .notice")).to_be_visible()
-        page.locator("#running").screenshot(path=f"/tmp/running/{_screen_name(screen)}.png")
         assert_clean(page)

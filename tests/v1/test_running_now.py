@@ -342,28 +342,27 @@ def test_what_runs_is_told_as_it_is(server: Server, api: httpx2.Client) -> None:
 
 
 def test_the_command_lists_cancels_and_extends_from_another_process(
-    server: Server, api: httpx2.Client
+    server: Server, api: httpx2.Client, afar: Provider
 ) -> None:
-    assert server.manage("running").stdout == "No request is running.\n"
-    with streaming(server, 2) as (one, other):
+    afar.endless = True
+    with streaming(server, 2, model="afar") as (one, other):
         first, second = (answer.headers["x-request-id"] for answer in (one, other))
         head, *rows = server.manage("running").stdout.splitlines()
         assert head.split() == [
             "ID", "PHASE", "MODEL", "BACKEND", "KEY", "TOKENS", "TOKENS/S", "ELAPSED", "LEFT",
         ]  # fmt: skip
         assert [row.split()[:5] for row in rows] == [
-            [id, "decode", "tiny", "local", "-"] for id in (first, second)
+            [id, "cloud", "afar", "Afar", "-"] for id in (first, second)
         ]
+        said = server.manage("running", "--extend", first, "2m").stdout
+        assert said.startswith(f"{first} may take 1020 s in all now, ")
         beyond = server.manage("running", "--extend", first, "7000", check=False)
-        assert (beyond.returncode, "enter 6300 seconds at most" in beyond.stderr) == (1, True)
+        assert (beyond.returncode, "enter 6180 seconds at most" in beyond.stderr) == (1, True)
         assert server.manage("running", "--cancel", second).stdout == f"{second} is cancelled.\n"
         assert "cancelled" in [line for line in other.lines if line][-2]  # type: ignore[attr-defined]
-    with streaming(server, 1) as (answer,):
-        id = answer.headers["x-request-id"]
-        said = server.manage("running", "--extend", id, "2m").stdout
-        assert said.startswith(f"{id} may take 1020 s in all now, 10")
         assert [found["deadline_seconds"] for found in running(api)] == [1020]
     assert server.rows("SELECT * FROM settings_app_runningorder") == []
+    assert server.manage("running").stdout == "No request is running.\n"
 
 
 @pytest.mark.django_db
