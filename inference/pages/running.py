@@ -34,7 +34,7 @@ def act(request: HttpRequest) -> HttpResponse:
     """Cancel, or +1 min: the button that was pressed has the request's id."""
     author = page_author(request)
     who = f"{author.who} ({author.door})"
-    if id := request.POST.get("cancel"):
+    if id := request.POST.get("cancel", ""):
         return _done(request, lambda: running.cancel(id, who), lambda state: f"{state.id} is cancelled.")
     id = request.POST.get("extend", "")
     return _done(request, lambda: running.extend(id, EXTENSION_SECONDS, who), _extended)

@@ -138,7 +138,7 @@ def test_without_scripts_everything_still_works(server: Server, browser: Browser
         page.goto("/settings/")
         expect(page.locator("#running").get_by_text("No request is running.")).to_be_visible()
         with streaming(server, 1) as (answer,):
-            page.get_by_role("link", name="Show how it is now").last.click()
+            page.get_by_role("link", name="Show what runs now").click()
             expect(row(page, answer)).to_contain_text(re.compile(r"\d+ tokens"))
             row(page, answer).get_by_role("button", name="+1 min").click()
             expect(page.locator(".messages")).to_contain_text("has a minute more: 15 min 5")

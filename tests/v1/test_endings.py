@@ -176,6 +176,20 @@ def test_a_cancelled_row_is_dropped_also_while_its_client_does_not_read(
     assert (row.status, row.error_code, row.stop_latency_ms) == ("cancelled", "cancelled", 10.0)
 
 
+def test_a_cancel_is_kept_whatever_else_went_wrong_and_whoever_is_asked_next() -> None:
+    """It may come as one target has failed and its fallback is not yet asked."""
+
+    async def told() -> None:
+        inbox = Inbox()
+        inbox.fail(RunnerFailed("gone"))
+        inbox.fail(Cancelled("by the operator", extra={}))
+        inbox.clear()
+        await asyncio.wait_for(inbox.take(), 1)
+
+    with pytest.raises(Cancelled):
+        asyncio.run(told())
+
+
 async def _cancel_unread(monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple[Any, list[Item]]:
     """What the runner is sent before the client reads on, and what is told then."""
     context, ours, theirs = _sockets()

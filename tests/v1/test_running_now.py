@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -16,7 +17,7 @@ from django.core.management import CommandError, call_command
 
 from tests.conftest import warm
 from tests.provider import OpenAI, Provider
-from tests.server import Server, environment, manage
+from tests.server import Server, environment, manage, serving
 from tests.v1.asking import BATCH_ROWS, CHAT, LONG, LONG_PROMPT, SHORT, ask, streaming
 from tests.v1.routed import planted, rule
 from tests.v1.signed_in import SignedIn
@@ -375,7 +376,7 @@ def test_the_command_refuses_what_is_no_time(written: str, words: str) -> None:
         call_command("running", "--extend", "req_1", written)
 
 
-def test_with_no_server_the_command_says_so(tmp_path: Any) -> None:
+def test_with_no_server_the_command_says_so(tmp_path: Path) -> None:
     ended = manage(environment(tmp_path), "running", check=False)
     assert (ended.returncode, "No server answered" in ended.stderr) == (1, True)
 
@@ -432,6 +433,18 @@ def test_nothing_is_sent_when_nothing_moves_and_the_end_is_told(server: Server, 
                 if message["gone"]:
                     assert (message["gone"], message["count"]) == ([id], 0)
                     break
+
+
+def test_a_viewer_does_not_hold_the_server_up_when_it_stops(tmp_path: Path) -> None:
+    with serving(tmp_path) as server, server.http() as http:
+        ada = SignedIn(server, http)
+        with ada.http.stream("GET", "/settings/running/live/") as live:
+            told = _messages(live)
+            assert next(told)["whole"]
+            began = time.monotonic()
+            assert server.stop() == 0
+            assert time.monotonic() - began < 5  # and not the 10 s after which what is open is cut
+            assert list(told) == []
 
 
 SECRET = "Zq7wXv9KpL2mN4tR8sYbG3hJ5dF6cA1e"
