@@ -8,7 +8,7 @@ from ninja import NinjaAPI, Swagger
 
 from inference.api import disk, downloads, local_models, routing, running
 from inference.api import providers as connection_tests
-from settings_app.api import errors, history, pool, providers, requests, rules, serving, timeouts
+from settings_app.api import errors, figures, history, pool, providers, requests, rules, serving, timeouts
 from settings_app.api.auth import AdminKey, StaffSession
 
 api = NinjaAPI(
@@ -23,6 +23,7 @@ api = NinjaAPI(
 errors.add_handlers(api)
 downloads.add_handler(api)
 api.add_router("/settings", timeouts.router)
+api.add_router("/settings", figures.router)
 api.add_router("/settings", serving.router)
 api.add_router("/settings", providers.router)
 api.add_router("/settings", connection_tests.router)

@@ -15,6 +15,7 @@ urlpatterns = [
     path("settings/", sections.settings_page, name="settings"),
     path("settings/timeouts/", timeouts.save, name="settings-timeouts"),
     path("settings/timeouts/reset/", timeouts.reset, name="settings-timeouts-reset"),
+    path("settings/timeouts/<slug:key>/suggest/", timeouts.suggest, name="settings-timeouts-suggest"),
     path("settings/providers/", providers.listing, name="settings-providers"),
     path("settings/providers/new/", providers.create, name="settings-provider-new"),
     path("settings/providers/<int:pk>/", providers.edit, name="settings-provider"),

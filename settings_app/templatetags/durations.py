@@ -13,17 +13,17 @@ CLIENT_SILENCE_SECONDS = 600
 @register.filter
 def seconds_text(value: object) -> str:
     """A number, or what was typed into a form, in human words; nothing if it is no number."""
-    seconds = _number(value)
+    seconds = number(value)
     return "" if seconds is None else durations.seconds_text(seconds)
 
 
 @register.filter
 def outlasts_clients(value: object) -> bool:
-    seconds = _number(value)
+    seconds = number(value)
     return seconds is not None and seconds > CLIENT_SILENCE_SECONDS
 
 
-def _number(value: object) -> float | None:
+def number(value: object) -> float | None:
     try:
         seconds = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):

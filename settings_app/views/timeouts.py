@@ -1,8 +1,10 @@
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
-from settings_app import timeouts
+from settings_app import figures, timeouts
 from settings_app.changes import page_author
+from settings_app.durations import number_text, seconds_text
+from settings_app.endpoints import BY_KEY
 from settings_app.forms.timeouts import TimeoutsForm
 from settings_app.views import sections
 from settings_app.views.staff import staff_only
@@ -29,6 +31,20 @@ def reset(request: HttpRequest) -> HttpResponse:
     return sections.answer(request, "timeouts", section(saved="Defaults restored.", undo=undo))
 
 
+@require_POST
+@staff_only
+def suggest(request: HttpRequest, key: str) -> HttpResponse:
+    """Without scripts: the suggested value beside all that was typed. Nothing is saved."""
+    seconds = figures.current()[key].suggested_seconds if key in BY_KEY else None
+    if seconds is None:
+        raise Http404
+    typed = request.POST.copy()
+    typed[BY_KEY[key].field] = number_text(seconds)
+    said = f"{BY_KEY[key].label}: {seconds_text(seconds)} is filled in. It holds once you save it."
+    form = TimeoutsForm(timeouts.in_force(), typed)
+    return sections.answer(request, "timeouts", section(form=form, saved=said))
+
+
 def _running_text(changed: int | None) -> str:
     if changed is None:
         return "No server answered, so no running request was changed."
@@ -41,6 +57,7 @@ def section(
     in_force = timeouts.in_force()
     return {
         "form": form or TimeoutsForm(in_force),
+        "figures": figures.current(),
         "warnings": in_force.warnings,
         "saved": saved,
         "undo": undo or [],

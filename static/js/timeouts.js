@@ -51,7 +51,8 @@ function refresh() {
   if (!form) return;
   const changed = isChanged();
   // The box alone is enough: running requests get what is stored.
-  document.getElementById("timeouts-save").disabled = !changed && !applies() && !("alwaysSavable" in form.dataset);
+  const idle = !changed && !applies() && !("alwaysSavable" in form.dataset);
+  for (const button of [document.getElementById("timeouts-save"), form.querySelector("[data-saves]")]) button.disabled = idle;
   const unsaved = document.getElementById("timeouts-unsaved");
   const text = changed ? "Unsaved changes" : "";
   if (unsaved.textContent !== text) unsaved.textContent = text;

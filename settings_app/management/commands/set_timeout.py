@@ -3,10 +3,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 
-from settings_app import durations, timeouts
+from settings_app import durations, figures, timeouts
 from settings_app.changes import command_author
 from settings_app.durations import number_text, seconds_text
-from settings_app.endpoints import BY_KEY, ENDPOINTS
+from settings_app.endpoints import BY_KEY, ENDPOINTS, Endpoint
 from settings_app.management.base import DatabaseCommand
 from settings_app.models.timeout import NOT_SECONDS
 from settings_app.timeouts import TimeoutsInForce
@@ -28,9 +28,19 @@ class Command(DatabaseCommand):
         parser.add_argument(
             "--reset", action="store_true", help="Put the default back; of all, or of ENDPOINT."
         )
+        parser.add_argument(
+            "--suggest",
+            action="store_true",
+            help="Change nothing; tell how long the requests of the last 7 days took, and a value that would fit them.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         key, duration = options["endpoint"], options["duration"]
+        if options["suggest"]:
+            if duration is not None or options["reset"] or options["running"]:
+                raise CommandError("--suggest changes nothing: give it an endpoint, or nothing else.")
+            self.stdout.write(_suggestions([BY_KEY[key]] if key else list(ENDPOINTS)))
+            return
         if options["reset"] and duration is not None:
             raise CommandError("Give a duration or --reset, not both.")
         if key and duration is None and not options["reset"]:
@@ -74,3 +84,22 @@ def _table(in_force: TimeoutsInForce) -> str:
             f"{seconds_text(e.default_seconds):<10}{e.path}"
         )
     return "\n".join([*lines, *(f"WARNING: {warning}" for warning in in_force.warnings.values())])
+
+
+def _suggestions(chosen: list[Endpoint]) -> str:
+    """Of the requests that ended well; what a longer value would have done for the others nobody knows."""
+    by_key, stored = figures.current(), timeouts.in_force().seconds
+    lines = [
+        f"{'ENDPOINT':<13}{'ENDED WELL':>10}{'TIMED OUT':>11}{'P50':>12}{'P95':>14}{'P99':>14}{'LONGEST':>14}"
+        f"{'STORED':>14}{'SUGGESTED':>14}"
+    ]
+    for e in chosen:
+        found = by_key[e.key]
+        seconds = (found.p50_seconds, found.p95_seconds, found.p99_seconds, found.longest_seconds)
+        words = [*seconds[:4], stored[e.key], found.suggested_seconds]
+        told = ["-" if value is None else seconds_text(value) for value in words]
+        lines.append(
+            f"{e.key:<13}{found.requests:>10}{found.timeouts:>11}{told[0]:>12}"
+            + "".join(f"{word:>14}" for word in told[1:])
+        )
+    return "\n".join(lines)

@@ -1,0 +1,120 @@
+"""What a timeout would have done to the requests of the last seven days."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from settings_app import tally
+from settings_app.durations import seconds_text
+from settings_app.endpoints import ENDPOINTS, Endpoint
+from settings_app.tally import CUT, OK, TIMEOUT, Key
+
+PHASES = ("queue", "load", "prefill", "decode", "cloud")
+SUGGESTED_SHARE, SUGGESTED_FACTOR = 0.99, 1.5
+
+Counts = Mapping[Key, int]
+Steps = Sequence[tuple[float, int]]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How many requests that ended well a value would have cut, by the phase that they were in then."""
+
+    seconds: float
+    by_phase: Mapping[str, int]
+
+    @property
+    def requests(self) -> int:
+        return sum(self.by_phase.values())
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one endpoint. `requests` ended well; `timeouts` ran out of time, and how long they would have taken nobody knows.
+
+    `durations`: how many of the requests took so many seconds. `steps`: by phase, how many more of them end it than
+    begin it at so many seconds; the sum beyond a value is how many that value would have cut in that phase. Both are
+    sorted by seconds, which are rounded up: exact for whole seconds.
+    """
+
+    endpoint: Endpoint
+    timeouts: int
+    durations: Steps
+    steps: Mapping[str, Steps]
+
+    @property
+    def requests(self) -> int:
+        return sum(count for _, count in self.durations)
+
+    @property
+    def longest_seconds(self) -> float | None:
+        return self.durations[-1][0] if self.durations else None
+
+    @property
+    def p50_seconds(self) -> float | None:
+        return self.within(0.5)
+
+    @property
+    def p95_seconds(self) -> float | None:
+        return self.within(0.95)
+
+    @property
+    def p99_seconds(self) -> float | None:
+        return self.within(SUGGESTED_SHARE)
+
+    @property
+    def suggested_seconds(self) -> float | None:
+        """What 99 % of them took and half as much again, up to a step of the slider. None: nothing to tell it from."""
+        if self.p99_seconds is None:
+            return None
+        step = self.endpoint.step_seconds
+        wanted = math.ceil(self.p99_seconds * SUGGESTED_FACTOR / step) * step
+        return min(max(wanted, self.endpoint.lowest_seconds), self.endpoint.highest_seconds)
+
+    def within(self, share: float) -> float | None:
+        """The seconds within which this share of the requests ended; None if there were none."""
+        left = math.ceil(share * self.requests)
+        for seconds, count in self.durations:
+            left -= count
+            if left <= 0:
+                return seconds
+        return None
+
+    def would_cut(self, seconds: float) -> Cut:
+        by_phase = {
+            phase: sum(count for at, count in steps if at > seconds) for phase, steps in self.steps.items()
+        }
+        return Cut(seconds, {phase: count for phase, count in by_phase.items() if count > 0})
+
+
+def current() -> dict[str, Figures]:
+    """By endpoint key."""
+    counts = tally.current()
+    return {endpoint.key: _figures(endpoint, counts) for endpoint in ENDPOINTS}
+
+
+def cut_text(cut: Cut) -> str:
+    """In words; figures.js has the same ones, and a test compares them."""
+    at = seconds_text(cut.seconds)
+    if not cut.requests:
+        return f"Set to {at}, it would have cut none of them."
+    where = ", ".join(f"{cut.by_phase[phase]} in {phase}" for phase in PHASES if phase in cut.by_phase)
+    return f"Set to {at}, it would have cut {cut.requests} of them: {where}."
+
+
+def _figures(endpoint: Endpoint, counts: Counts) -> Figures:
+    mine = [(key, count) for key, count in sorted(counts.items()) if key.path == endpoint.path]
+    steps = {
+        phase: [
+            (key.ms / 1000, count)
+            for key, count in mine
+            if (key.kind, key.phase) == (CUT, phase) and count and key.ms > endpoint.min_seconds * 1000
+        ]
+        for phase in PHASES
+    }
+    return Figures(
+        endpoint,
+        timeouts=sum(count for key, count in mine if key.kind == TIMEOUT),
+        durations=[(key.ms / 1000, count) for key, count in mine if key.kind == OK],
+        steps={phase: found for phase, found in steps.items() if found},
+    )
