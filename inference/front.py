@@ -168,7 +168,7 @@ async def _admitted(request: HttpRequest, settings: Snapshot) -> Key | None:
     key = settings.keys.get(hashlib.sha256(given.encode()).hexdigest()) if given else None
     if key is None and page_session.is_offered(request):
         key = await sync_to_async(page_session.key_of)(request)
-    if key is None and (settings.require_key_on_loopback or not _from_this_machine(request)):
+    if key is None and (settings.require_key_on_loopback or not from_this_machine(request)):
         said = "The API key is wrong or revoked." if given else "No API key was sent."
         raise Unauthorized(
             f"{said} Send one as Authorization: Bearer …; keys are made on the page API keys.",
@@ -178,7 +178,7 @@ async def _admitted(request: HttpRequest, settings: Snapshot) -> Key | None:
     return key
 
 
-def _from_this_machine(request: HttpRequest) -> bool:
+def from_this_machine(request: HttpRequest) -> bool:
     """Not if a proxy on this machine passes it on: then it may come from anywhere."""
     if "x-forwarded-for" in request.headers or "forwarded" in request.headers:
         return False

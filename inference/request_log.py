@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import OperationalError, transaction
 
-from inference import request_row
+from inference import metrics, request_row
 from inference.arrival import Arrival
 from inference.call import Call, Outcome
 from inference.errors import ApiError
@@ -78,6 +78,7 @@ class Writer:
         self.put(request_row.early_row(arrival, path, Outcome("client_closed", None)))
 
     def put(self, row: RequestLog) -> None:
+        metrics.count(row)
         if len(self._waiting) >= MOST_WAITING:
             self._drop(self._waiting.popleft())
         self._waiting.append(row)

@@ -111,7 +111,14 @@ class AccessAdmin(FixedRowsAdmin):
 @admin.register(Serving)
 class ServingAdmin(FixedRowsAdmin):
     form = ServingForm
-    list_display = ["__str__", "keep_alive", "honour_client_timeout", "stuck_grace_seconds", "max_queued"]
+    list_display = [
+        "__str__",
+        "keep_alive",
+        "honour_client_timeout",
+        "stuck_grace_seconds",
+        "max_queued",
+        "serve_metrics",
+    ]
 
 
 @admin.register(Pool)

@@ -30,7 +30,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one endpoint. `requests` ended well; `timeouts` ran out of time, and how long they would have taken nobody knows.
+    """Of one endpoint. `requests` ended well; `timeouts` ran out of time; how long they would have taken is not known.
 
     `durations`: how many of the requests took so many seconds. `steps`: by phase, how many more of them end it than
     begin it at so many seconds; the sum beyond a value is how many that value would have cut in that phase. Both are

@@ -16,6 +16,7 @@ class ServingOut(Schema):
     honour_client_timeout: bool
     stuck_grace_seconds: float
     max_queued: int
+    serve_metrics: bool
 
 
 class ServingChange(Schema):
@@ -33,6 +34,7 @@ class ServingChange(Schema):
     max_queued: Annotated[
         Any, WithJsonSchema({"type": ["integer", "null"], "minimum": 1, "maximum": 10_000})
     ] = None
+    serve_metrics: Annotated[Any, WithJsonSchema({"type": ["boolean", "null"]})] = None
 
 
 @router.get("/serving", response=ServingOut, summary="How requests are treated beside their deadlines")

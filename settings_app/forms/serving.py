@@ -17,7 +17,7 @@ class ServingForm(forms.ModelForm[Serving]):
 
     class Meta:
         model = Serving
-        fields = ("keep_alive", "honour_client_timeout", "stuck_grace_seconds", "max_queued")
+        fields = ("keep_alive", "honour_client_timeout", "stuck_grace_seconds", "max_queued", "serve_metrics")
         error_messages = {"stuck_grace_seconds": _number(GRACE), "max_queued": _number(QUEUE)}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

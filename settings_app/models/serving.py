@@ -36,6 +36,12 @@ class Serving(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(10_000)],
         help_text="So many requests may wait for one model; one more is told to come back later.",
     )
+    serve_metrics = models.BooleanField(
+        "serve /metrics for Prometheus",
+        default=False,
+        help_text="Open to this machine; from others with an administrator's API key. Figures, and names of models and "
+        "providers; nothing that was said.",
+    )
 
     class Meta:
         verbose_name_plural = "serving"

@@ -91,7 +91,8 @@ def test_enter_in_a_number_saves_it_and_takes_no_suggestion(settings_page: Page)
 def test_words_and_sums_of_the_page_are_those_of_the_server(settings_page: Page) -> None:
     found = figures.current()["chat"]
     values = [60, 61, 69, 70, 71, 75.5, 80, 81, 100, 129.5, 130, 131, 7200]
-    script = f"{json.dumps(values)}.map((v) => cutText(JSON.parse(document.querySelector('[data-figures]').dataset.figures), v))"
+    steps = "JSON.parse(document.querySelector('[data-figures]').dataset.figures)"
+    script = f"{json.dumps(values)}.map((value) => cutText({steps}, value))"
     assert settings_page.evaluate(script) == [figures.cut_text(found.would_cut(value)) for value in values]
 
 

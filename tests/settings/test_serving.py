@@ -21,6 +21,7 @@ DEFAULTS = {
     "honour_client_timeout": True,
     "stuck_grace_seconds": 30.0,
     "max_queued": 256,
+    "serve_metrics": False,
 }
 Door = Callable[[str, Any], str]  # (field, value) → "" or what was said against it
 
@@ -77,6 +78,7 @@ def _stored(field: str) -> Any:
         ("stuck_grace_seconds", 600),
         ("max_queued", 1),
         ("max_queued", 10_000),
+        ("serve_metrics", True),
     ],
 )
 def test_every_door_takes_it_and_records_it(door: Door, field: str, value: Any) -> None:
@@ -109,6 +111,7 @@ def test_every_door_refuses_in_the_same_words(door: Door, field: str, value: Any
         ("max_queued", [10]),
         ("honour_client_timeout", "false"),
         ("honour_client_timeout", 0),
+        ("serve_metrics", 1),
         ("keep_alive", True),
         ("keep_alive", {"a": 1}),
         ("nothing", 1),
