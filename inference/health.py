@@ -15,14 +15,20 @@ async def live(request: HttpRequest) -> HttpResponse:
 
 async def ready(request: HttpRequest) -> HttpResponse:
     """Whether a request would be served now; 503 and why, if not."""
-    reasons = [
+    said = reasons()
+    return _plain("; ".join(said), 503) if said else _plain("ok")
+
+
+def reasons() -> list[str]:
+    """Why not; none if it would. On the event loop."""
+    found = [
         f"model {runner.name} has not let go of a request for {runner.stuck_seconds():.0f} s"
         for runner in pool
         if runner.stuck_seconds() > STUCK_SECONDS
     ]
     if running.is_draining():
-        reasons.append("the server is stopping")
-    return _plain("; ".join(reasons), 503) if reasons else _plain("ok")
+        found.append("the server is stopping")
+    return found
 
 
 def _plain(text: str, status: int = 200) -> HttpResponse:

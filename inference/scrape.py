@@ -60,7 +60,7 @@ class _Now(Collector):
             memory.add_metric([state.name], state.reserved_bytes)
         yield queue
         yield memory
-        limit = pool_settings.limit_bytes(pool_settings.in_force())
+        limit = pool_settings.limit_bytes(pool_settings.current())
         yield GaugeMetricFamily(
             "mlx_manager_memory_limit_bytes", "What all models may hold together.", value=limit
         )

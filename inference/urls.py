@@ -2,9 +2,23 @@
 
 from django.urls import path
 
-from inference.pages import chat, hub, logs, logs_live, models, pool, providers, rules, running
+from inference.pages import (
+    chat,
+    dashboard,
+    hub,
+    logs,
+    logs_live,
+    models,
+    pool,
+    providers,
+    rules,
+    running,
+)
 
 urlpatterns = [
+    path("", dashboard.page, name="home"),
+    path("dashboard/now/", dashboard.now, name="dashboard-now"),
+    path("dashboard/traffic/", dashboard.traffic, name="dashboard-traffic"),
     path("models/", hub.page, name="models"),
     path("models/here/", models.here, name="models-here"),
     path("models/live/", models.live, name="models-live"),

@@ -1,12 +1,10 @@
 from django.contrib.auth import views as auth
 from django.urls import path
-from django.views.generic import RedirectView
 
 from settings_app.views import api_keys, history, providers, rules, sections, serving, setup, timeouts
 from settings_app.views.sign_in import SignIn
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="settings"), name="home"),
     path("login/", SignIn.as_view(), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("password/", auth.PasswordChangeView.as_view(), name="password_change"),

@@ -67,7 +67,7 @@ def save(request: HttpRequest) -> HttpResponse:
 @require_safe
 @staff_only
 def live(request: HttpRequest) -> HttpResponse:
-    return render(request, "settings/pool_now.html", {"pool": _live()})
+    return render(request, "settings/pool_now.html", {"pool": live_state()})
 
 
 @require_POST
@@ -102,7 +102,7 @@ def keep(request: HttpRequest, name: str, field: str) -> HttpResponse:
 
 
 def section() -> sections.Found:
-    return {"form": PoolForm(instance=pool_settings.current()), **_live()}
+    return {"form": PoolForm(instance=pool_settings.current()), **live_state()}
 
 
 def _saved(form: PoolForm, request: HttpRequest) -> bool:
@@ -120,11 +120,12 @@ def _answer(request: HttpRequest, *, said: str = "", refused: str = "") -> HttpR
     status = 422 if refused else 200
     told = {"said": said, "refused": refused}
     if getattr(request, "htmx", False):
-        return render(request, "settings/pool_live.html", {"pool": {**_live(), **told}}, status=status)
+        return render(request, "settings/pool_live.html", {"pool": {**live_state(), **told}}, status=status)
     return sections.answer(request, "pool", {**section(), **told}, status=status)
 
 
-def _live() -> dict[str, object]:
+def live_state() -> dict[str, object]:
+    """What is loaded now, against the limit."""
     limit = pool_settings.limit_bytes(pool_settings.current())
     rows = _rows(limit)
     held = sum(row.state.reserved_bytes for row in rows)

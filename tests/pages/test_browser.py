@@ -88,6 +88,7 @@ def test_without_scripts_everything_still_works(open_context: OpenContext, admin
     with open_context(java_script_enabled=False) as context:
         page = context.new_page()
         sign_in(page)
+        page.get_by_role("link", name="Settings").click()
         page.get_by_label("Chat Completions", exact=True).fill("1200")
         page.locator("#timeouts-save").click()
         assert timeouts.in_force().seconds["chat"] == 1200

@@ -1,0 +1,103 @@
+"""What the request log says of the last hour: how much came, who asks again and again, which providers fail."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Count, Max, Q, Sum
+from django.db.models.functions import Substr
+from django.utils import timezone
+
+from settings_app.models import RequestLog
+
+MINUTES = 60
+RETRY_MINUTES = 10
+MOST_READ = 2000  # rows with a provider, of the newest
+
+
+@dataclass(frozen=True)
+class Minute:
+    """`requests` that came in it and have ended, and the tokens that were made for them."""
+
+    at: datetime
+    requests: int
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Retrying:
+    """A client that sent requests for `model` again: its retries of late, and the most for one request."""
+
+    model: str
+    api_key: str
+    requests: int
+    most: int
+
+
+def minutes() -> list[Minute]:
+    """The oldest first, the last one is not over yet."""
+    last = datetime.now(UTC).replace(second=0, microsecond=0)
+    times = [last - timedelta(minutes=ago) for ago in range(MINUTES - 1, -1, -1)]
+    requests: Counter[str] = Counter()
+    tokens: Counter[str] = Counter()
+    for minute, count, made in _by_minute(times[0]):
+        requests[minute] = count
+        tokens[minute] = made
+    names = [at.strftime("%Y-%m-%d %H:%M") for at in times]
+    return [Minute(at, requests[name], tokens[name]) for at, name in zip(times, names, strict=True)]
+
+
+def retrying() -> list[Retrying]:
+    """Of the last ten minutes, who sent more than one request again, as the official clients tell; the worst first."""
+    since = timezone.now() - timedelta(minutes=RETRY_MINUTES)
+    found = (
+        RequestLog.objects.filter(at__gte=since, client_retries__gt=0)
+        .values("model", "api_key")
+        .annotate(requests=Count("id"), most=Max("client_retries"))
+        .filter(requests__gt=1)
+        .order_by("-requests")
+    )
+    return [Retrying(**row) for row in found]
+
+
+def failures_in_a_row(providers: Collection[str]) -> dict[str, tuple[int, str]]:
+    """By provider whose last request failed: how many did since one went well, and the last one's error."""
+    found: dict[str, tuple[int, str]] = {}
+    well: set[str] = set()
+    for provider, error in _told_of(providers):
+        if provider in well:
+            continue
+        if error is None:
+            well.add(provider)
+        else:
+            count, newest = found.get(provider, (0, error))
+            found[provider] = (count + 1, newest)
+    return found
+
+
+def _told_of(providers: Collection[str]) -> Iterator[tuple[str, str | None]]:
+    """Newest first, a provider and why it failed; None: it did not."""
+    since = timezone.now() - timedelta(minutes=MINUTES)
+    rows = (
+        RequestLog.objects.filter(Q(backend__in=providers) | ~Q(fell_back=""), at__gte=since)
+        .order_by("-id")
+        .values_list("backend", "status", "error_code", "fell_back")[:MOST_READ]
+    )
+    for backend, status, error, fell_back in rows:
+        if backend in providers and status in (RequestLog.Status.OK, RequestLog.Status.ERROR):
+            yield backend, None if status == RequestLog.Status.OK else error
+        for failed in reversed(fell_back.split("; ")):
+            for provider in providers:
+                if failed.startswith(f"{provider} "):
+                    yield provider, failed.rpartition(": ")[2]
+
+
+def _by_minute(since: datetime) -> Iterator[tuple[str, int, int]]:
+    """In SQL's own text of a time: Django's functions of it are Python's, which take a second for 100,000 rows."""
+    sums = RequestLog.objects.filter(at__gte=since).annotate(minute=Substr("at", 1, 16)).order_by()
+    return iter(
+        sums.values("minute")
+        .annotate(count=Count("id"), made=Sum("completion_tokens"))
+        .values_list("minute", "count", "made")
+    )
