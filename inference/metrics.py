@@ -144,6 +144,5 @@ def _of_rules(settings: Snapshot) -> Iterable[str]:
     for rule in settings.rules:
         if rule.kind == "exact":
             yield rule.pattern
-        for target in (rule, *rule.fallbacks):
-            if target.target_model:
-                yield target.target_model
+        targets = (rule.target_model, *(fallback.target_model for fallback in rule.fallbacks))
+        yield from filter(None, targets)

@@ -14,7 +14,7 @@ LONGER = "an even longer one"
 
 
 def _address(pattern: URLPattern) -> str:
-    samples = {"token": "x", "pk": 1, "change_id": 1}
+    samples = {"token": "x", "pk": 1, "change_id": 1, "rule_id": 1, "key": "chat"}
     return reverse(pattern.name or "", kwargs={name: samples[name] for name in pattern.pattern.converters})
 
 

@@ -80,7 +80,7 @@ def test_a_suggestion_stays_in_bounds() -> None:
     ],
 )
 def test_a_value_cuts_in_the_phase_that_it_falls_in(
-    phases: dict[str, float], ended_in: str, seconds: float, cut_in: str | None
+    phases: dict[str, Any], ended_in: str, seconds: float, cut_in: str | None
 ) -> None:
     plant(log_row(phase=ended_in, **phases))
     cut = figures.current()["chat"].would_cut(seconds)
@@ -91,7 +91,7 @@ def test_many_values_at_once_are_as_row_by_row() -> None:
     dice = random.Random(4)
     rows = []
     for _ in range(300):
-        lengths = {
+        lengths: dict[str, Any] = {
             f"{p}_ms": dice.choice([0, dice.uniform(0, 200_000)]) for p in ("queue", "load", "prefill")
         }
         rows.append(log_row(decode_ms=dice.uniform(0, 400_000), **lengths))
@@ -163,7 +163,7 @@ def test_the_command_tells_and_changes_nothing() -> None:
 
 def test_a_million_requests_cost_a_page_little(bearer: Client) -> None:
     """Counted once; then only what is new is read. A tenth of a million here, so that the suite stays fast."""
-    columns = [f.column for f in RequestLog._meta.concrete_fields if not f.primary_key]
+    columns = [str(f.column) for f in RequestLog._meta.concrete_fields if not f.primary_key]
     with connection.cursor() as cursor:
         plant(log_row(decode_ms=90_000))
         made = {"request_id": "'req_' || n", "total_ms": "n * 3", "decode_ms": "n * 3"}

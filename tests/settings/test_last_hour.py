@@ -10,8 +10,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from inference import attention
-from inference.request_log import request_log
 from inference.place_state import PlaceState
+from inference.request_log import request_log
 from settings_app import last_hour, pool_settings, tally
 from settings_app.models import RequestLog, Timeout
 from tests.log_row import log_row
