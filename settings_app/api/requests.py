@@ -63,8 +63,6 @@ class RequestOut(Schema):
 class Asked(Schema):
     """`LogFilterForm` checks the values, in the words of the page."""
 
-    model_config = ConfigDict(extra="forbid")
-
     range: str = Field("", description="1h, 24h, 7d or 30d; or custom, or nothing, for since and until.")
     since: str = Field("", description="ISO 8601; UTC if it names no zone.")
     until: str = Field("", description="The first moment that is no longer meant.")
@@ -75,8 +73,12 @@ class Asked(Schema):
     api_key: str = Field("", description=f"The key's name; {NO_KEY} for requests without a key.")
     text: str = Field("", description="Part of the id.")
 
-    def filters(self) -> Filters:
-        """Raises ValidationError with messages per field."""
+    def filters(self, request: HttpRequest) -> Filters:
+        """Raises ValidationError with messages per field, also for parameters that ninja would pass over."""
+        known = type(self).model_fields
+        for name in request.GET:
+            if name not in known:
+                raise ValidationError({name: f"There is no such parameter. Known: {', '.join(known)}."})
         form = LogFilterForm({name: getattr(self, name) for name in Asked.model_fields})
         if not form.is_valid():
             raise ValidationError(form.errors.as_data())
@@ -127,7 +129,7 @@ class RetentionChange(Schema):
 @router.get("", response=Page, summary="Requests, newest first")
 def get_requests(request: HttpRequest, asked: Query[AskedPage]) -> dict[str, Any]:
     before = Place.read(asked.cursor) if asked.cursor else None
-    found = rows.newest(asked.filters(), limit=asked.limit, before=before)
+    found = rows.newest(asked.filters(request), limit=asked.limit, before=before)
     return {
         "requests": [export.described(row) for row in found.rows],
         "next_cursor": None if found.older is None else str(found.older),
@@ -136,7 +138,7 @@ def get_requests(request: HttpRequest, asked: Query[AskedPage]) -> dict[str, Any
 
 @router.get("/figures", response=FiguresOut, summary="Count per status, percentiles, tokens per second")
 def get_figures(request: HttpRequest, asked: Query[Asked]) -> dict[str, Any]:
-    return asdict(figures.figures(asked.filters()))
+    return asdict(figures.figures(asked.filters(request)))
 
 
 @router.get(
@@ -155,7 +157,7 @@ def get_export(request: HttpRequest, asked: Query[AskedExport]) -> StreamingHttp
     """Streamed. In CSV, text that a spreadsheet would take for a formula has an apostrophe before it."""
     form = export.FORMATS[asked.format]
     return StreamingHttpResponse(
-        export.export(asked.filters(), form),
+        export.export(asked.filters(request), form),
         content_type=form.content_type,
         headers={"content-disposition": f'attachment; filename="{export.file_name(asked.format)}"'},
     )
