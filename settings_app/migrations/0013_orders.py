@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """A row lives for the seconds in which a door waits for its answer: nothing is carried over."""
 
-    dependencies = [("settings_app", "0011_download")]
+    dependencies = [("settings_app", "0012_request_logs")]
     operations = [
         migrations.DeleteModel("RunningOrder"),
         migrations.CreateModel(

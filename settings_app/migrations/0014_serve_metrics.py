@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("settings_app", "0011_download")]
+    dependencies = [("settings_app", "0013_orders")]
     operations = [
         migrations.AddField(
             "serving",
