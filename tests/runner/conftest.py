@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.runner.process import Runner, ready
+from tests.runner.process import SMALL_CHUNKS, Runner, ready
 
 
 @pytest.fixture(scope="session")
 def shared_runner(tiny_model: Path) -> Iterator[Runner]:
-    with ready(tiny_model) as runner:
+    with ready(tiny_model, *SMALL_CHUNKS) as runner:
         yield runner
 
 

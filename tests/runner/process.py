@@ -37,6 +37,10 @@ PROJECT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 60.0  # for a loaded machine; nothing waits for it to pass
 GREEDY = Sampling(temperature=0, max_tokens=20)
 NEVER = 1e12
+SMALL_CHUNKS = (
+    "--prefill-chunk",
+    "512",
+)  # a long prompt takes several steps, between which something can come
 
 _numbers = itertools.count(1)
 Prompt = ChatPrompt | TextPrompt | TokenPrompt

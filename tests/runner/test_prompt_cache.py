@@ -13,7 +13,7 @@ from mlx_lm.models.cache import ArraysCache, KVCache
 
 from inference.messages import Sampling, TextPrompt
 from inference.runner.prompt_cache import LayerCaches, PromptCache
-from tests.runner.process import Answer, Runner, long_prompt, ready
+from tests.runner.process import SMALL_CHUNKS, Answer, Runner, long_prompt, ready
 from tests.tiny_model import make_tiny_model
 
 LONG = Sampling(temperature=0, max_tokens=30)
@@ -29,7 +29,7 @@ def uncached(tiny_model: Path) -> Iterator[Runner]:
 
 @pytest.fixture(scope="module")
 def serial(tiny_model: Path) -> Iterator[Runner]:
-    with ready(tiny_model, module="tests.runner.serial_runner") as runner:
+    with ready(tiny_model, *SMALL_CHUNKS, module="tests.runner.serial_runner") as runner:
         yield runner
 
 
