@@ -1,5 +1,6 @@
 from django import forms
 
+from settings_app.forms.words import one_message
 from settings_app.models import Retention
 from settings_app.models.retention import MOST_DAYS
 
@@ -12,6 +13,4 @@ class RetentionForm(forms.ModelForm[Retention]):
     class Meta:
         model = Retention
         fields = ("retention_days",)
-        error_messages = {
-            "retention_days": dict.fromkeys(("required", "invalid", "min_value", "max_value"), DAYS)
-        }
+        error_messages = {"retention_days": one_message(DAYS)}

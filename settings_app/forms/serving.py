@@ -2,14 +2,11 @@ from typing import Any
 
 from django import forms
 
+from settings_app.forms.words import one_message
 from settings_app.models import Serving
 
 GRACE = "Enter 0.5 to 600 seconds."
 QUEUE = "Enter a whole number from 1 to 10000."
-
-
-def _number(words: str) -> dict[str, str]:
-    return dict.fromkeys(("required", "invalid", "min_value", "max_value"), words)
 
 
 class ServingForm(forms.ModelForm[Serving]):
@@ -18,7 +15,7 @@ class ServingForm(forms.ModelForm[Serving]):
     class Meta:
         model = Serving
         fields = ("keep_alive", "honour_client_timeout", "stuck_grace_seconds", "max_queued", "serve_metrics")
-        error_messages = {"stuck_grace_seconds": _number(GRACE), "max_queued": _number(QUEUE)}
+        error_messages = {"stuck_grace_seconds": one_message(GRACE), "max_queued": one_message(QUEUE)}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -22,12 +22,6 @@ Door = Callable[[str, Any], str]  # (endpoint key, value) → "" or what was sai
 
 
 @pytest.fixture
-def staff(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("ada"))
-    return client
-
-
-@pytest.fixture
 def bearer() -> dict[str, str]:
     _, token = api_keys.create("ops", is_admin=True, author=Author("ada", "page"))
     return {"authorization": f"Bearer {token}"}

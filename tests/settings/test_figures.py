@@ -8,30 +8,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 
-from settings_app import api_keys, figures, tally
-from settings_app.changes import Author
+from settings_app import figures, tally
 from settings_app.models import Change, RequestLog, Timeout
 from tests.log_row import log_row
 
 pytestmark = pytest.mark.django_db
 URL = "/api/settings/timeouts/figures"
-
-
-@pytest.fixture
-def staff(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("ada"))
-    return client
-
-
-@pytest.fixture
-def bearer() -> Client:
-    _, token = api_keys.create("ops", is_admin=True, author=Author("ada", "page"))
-    return Client(headers={"authorization": f"Bearer {token}"})
 
 
 def plant(*rows: RequestLog) -> None:

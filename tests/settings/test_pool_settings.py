@@ -1,23 +1,21 @@
 """The model pool's settings: the same values and words at page, admin and API; pairs are validated together."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
-from django.contrib.auth.models import User
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.forms import model_to_dict
 from django.test import Client
 
-from settings_app import api_keys, pool_settings
-from settings_app.changes import Author
+from settings_app import pool_settings
 from settings_app.forms.pool import CACHE, CHUNK, MINUTES, MODELS, PoolForm
 from settings_app.models import Change, LocalModel, Pool
 from settings_app.models.pool import limit_words
 from settings_app.snapshot import Pool as PoolInForce
+from tests.settings.doors import NAMES, Door, Doors
 
 pytestmark = pytest.mark.django_db
 URL = "/api/settings/pool"
@@ -31,44 +29,16 @@ DEFAULTS = {
     "prefill_chunk": 2048,
     "prompt_cache_gb": 1.0,
 }
-Door = Callable[[str, Any], str]  # (field, value) → "" or what was said against it
 
 
-@pytest.fixture
-def staff(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("ada"))
-    return client
-
-
-@pytest.fixture
-def bearer() -> Client:
-    _, token = api_keys.create("ops", is_admin=True, author=Author("ada", "page"))
-    return Client(headers={"authorization": f"Bearer {token}"})
-
-
-@pytest.fixture(params=["page", "admin", "api"])
+@pytest.fixture(params=NAMES)
 def door(request: pytest.FixtureRequest, staff: Client, bearer: Client) -> Door:
-    def page(field: str, value: Any) -> str:
-        answer = staff.post("/settings/pool/", _form(field, value))
-        return _said(answer.context["pool"]["form"], field) if answer.status_code == 422 else ""
-
-    def admin(field: str, value: Any) -> str:
-        answer = staff.post("/admin/settings_app/pool/1/change/", _form(field, value))
-        return _said(answer.context["adminform"].form, field) if answer.status_code == 200 else ""
-
-    def api(field: str, value: Any) -> str:
-        answer = bearer.put(URL, json.dumps({field: value}), "application/json")
-        return "" if answer.status_code == 200 else str(answer.json()["detail"][0]["msg"])
-
-    return {"page": page, "admin": admin, "api": api}[request.param]
+    admin = "/admin/settings_app/pool/1/change/"
+    return Doors(staff, bearer, "/settings/pool/", "pool", admin, URL, _form).named(request.param)
 
 
 def _form(field: str, value: Any) -> dict[str, Any]:
     return {**model_to_dict(pool_settings.current()), field: value}
-
-
-def _said(form: Any, field: str) -> str:
-    return " ".join(form.errors.get(field, []))
 
 
 def _stored(field: str) -> Any:

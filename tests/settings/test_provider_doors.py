@@ -27,12 +27,6 @@ def home(settings: Any, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def staff(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("ada"))
-    return client
-
-
 @pytest.fixture(params=["page", "admin", "api"])
 def door(request: pytest.FixtureRequest, staff: Client) -> Door:
     _, token = api_keys.create("ops", is_admin=True, author=Author("ada", "page"))

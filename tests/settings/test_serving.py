@@ -1,11 +1,9 @@
 """How requests are treated beside their deadlines: the same values and words at page, admin and API."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.forms import model_to_dict
 from django.test import Client
 
@@ -13,6 +11,7 @@ from settings_app import api_keys, serving
 from settings_app.changes import Author
 from settings_app.forms.serving import GRACE, QUEUE
 from settings_app.models import Change, Serving
+from tests.settings.doors import NAMES, Door, Doors
 
 pytestmark = pytest.mark.django_db
 URL = "/api/settings/serving"
@@ -23,45 +22,17 @@ DEFAULTS = {
     "max_queued": 256,
     "serve_metrics": False,
 }
-Door = Callable[[str, Any], str]  # (field, value) → "" or what was said against it
 
 
-@pytest.fixture
-def staff(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("ada"))
-    return client
-
-
-@pytest.fixture
-def bearer() -> Client:
-    _, token = api_keys.create("ops", is_admin=True, author=Author("ada", "page"))
-    return Client(headers={"authorization": f"Bearer {token}"})
-
-
-@pytest.fixture(params=["page", "admin", "api"])
+@pytest.fixture(params=NAMES)
 def door(request: pytest.FixtureRequest, staff: Client, bearer: Client) -> Door:
-    def page(field: str, value: Any) -> str:
-        answer = staff.post("/settings/serving/", _form(field, value))
-        return _said(answer.context["serving"]["form"], field) if answer.status_code == 422 else ""
-
-    def admin(field: str, value: Any) -> str:
-        answer = staff.post("/admin/settings_app/serving/1/change/", _form(field, value))
-        return _said(answer.context["adminform"].form, field) if answer.status_code == 200 else ""
-
-    def api(field: str, value: Any) -> str:
-        answer = bearer.put(URL, json.dumps({field: value}), "application/json")
-        return "" if answer.status_code == 200 else str(answer.json()["detail"][0]["msg"])
-
-    return {"page": page, "admin": admin, "api": api}[request.param]
+    admin = "/admin/settings_app/serving/1/change/"
+    return Doors(staff, bearer, "/settings/serving/", "serving", admin, URL, _form).named(request.param)
 
 
 def _form(field: str, value: Any) -> dict[str, Any]:
     data = {**model_to_dict(serving.current()), field: value}
     return {name: entry for name, entry in data.items() if entry is not False}
-
-
-def _said(form: Any, field: str) -> str:
-    return " ".join(form.errors.get(field, []))
 
 
 def _stored(field: str) -> Any:
