@@ -255,6 +255,7 @@ def test_without_scripts_everything_still_works(open_context: OpenContext, admin
     with open_context(java_script_enabled=False) as context:
         page = context.new_page()
         sign_in(page)
+        page.goto("/settings/")
         page.get_by_role("link", name="Add rule").click()
         page.get_by_label("Pattern").fill("a")
         page.get_by_role("button", name="Add fallback").click()
