@@ -48,6 +48,7 @@ class Arrival:
             arrived=self.at,
             streamed=streamed,
             key_name=self.key.name if self.key else "",
+            fell_back=list(decision.passed_over),
             client_retries=int(retries) if retries.isdecimal() and len(retries) < 5 else 0,
         )
         return self.call

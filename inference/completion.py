@@ -78,6 +78,7 @@ async def _targets(call: Call, asked: Asked, settings: Snapshot) -> Batches:
     if running.is_draining():
         raise Draining
     left = list(call.decision.targets)
+    cause, failure = "", None
     while left:
         target = left.pop(0)
         call.turn_to(target)
@@ -88,11 +89,14 @@ async def _targets(call: Call, asked: Asked, settings: Snapshot) -> Batches:
                     yield items
             return
         except (ApiError, DeadlinePassed) as error:
-            cause, why = _cause(error)
-            left = [fallback for fallback in left if cause in fallback.causes]
+            if failure is None or not isinstance(error, InvalidRequest):
+                cause, failure = _cause(error), error
+            # else: a fallback that cannot take such a request is passed over as if it were not there
+            while left and cause not in left[0].causes:
+                left.pop(0)
             if not left or call.first_token is not None or call.deadline.remaining() <= 0:
-                raise
-            call.fell_back.append(f"{target.backend} {target.model}: {why}")
+                raise failure from None
+            call.fell_back.append(f"{target.backend} {target.model}: {_words(error)}")
 
 
 def _answer(call: Call, asked: Asked, target: Target, later: list[Target], settings: Snapshot) -> Batches:
@@ -122,8 +126,15 @@ def _local(name: str, kind: str, settings: Snapshot) -> Model:
     return model
 
 
-def _cause(error: ApiError | DeadlinePassed) -> tuple[str, str]:
-    """For which fallbacks a failure makes way, and the failure in a few words."""
-    if isinstance(error, DeadlinePassed):
-        return "timeout", "did not begin in time"
-    return error.cause, f"{error.status} {error.code or error.type}"
+def _cause(error: ApiError | DeadlinePassed) -> str:
+    """For which fallbacks a failure makes way."""
+    return error.cause if isinstance(error, ApiError) else "timeout"
+
+
+def _words(error: ApiError | DeadlinePassed) -> str:
+    """The failure in a few words."""
+    return (
+        f"{error.status} {error.code or error.type}"
+        if isinstance(error, ApiError)
+        else "did not begin in time"
+    )

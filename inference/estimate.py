@@ -30,8 +30,11 @@ class Weights:
 
 
 def size_bytes(folder: Path) -> int:
-    """The weights on disk; 0 for a folder without any."""
-    return sum(file.stat().st_size for file in _files(folder))
+    """The weights on disk; 0 for a folder without any, or with a link that leads nowhere."""
+    try:
+        return sum(file.stat().st_size for file in _files(folder))
+    except OSError:
+        return 0
 
 
 def needed_bytes(folder: Path, *, on_cpu: bool | None = None) -> int:
@@ -43,8 +46,17 @@ def needed_bytes(folder: Path, *, on_cpu: bool | None = None) -> int:
     on_cpu = computes_on_cpu() if on_cpu is None else on_cpu
     try:
         resident = _on_cpu(_weights(folder)) if on_cpu else size_bytes(folder)
-    except (OSError, ValueError, KeyError, TypeError, struct.error):
-        resident = _size_or_nothing(folder)
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        struct.error,
+    ):
+        resident = size_bytes(folder)
     return math.ceil(resident * (1 + WORKING_SHARE))
 
 
@@ -98,7 +110,10 @@ def _bits(folder: Path) -> dict[str, int]:
     layers = {
         name: layer["bits"] for name, layer in found.items() if isinstance(layer, dict) and "bits" in layer
     }
-    return {**layers, "": found["bits"]}
+    widths = {**layers, "": found["bits"]}
+    if not all(0 < bits <= 32 for bits in widths.values()):
+        raise ValueError("a number of so many bits is none")
+    return widths
 
 
 def _header(file: Path) -> dict[str, Any]:
@@ -114,10 +129,3 @@ def _header(file: Path) -> dict[str, Any]:
 
 def _files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.safetensors"))
-
-
-def _size_or_nothing(folder: Path) -> int:
-    try:
-        return size_bytes(folder)
-    except OSError:
-        return 0

@@ -38,7 +38,7 @@ class Pool:
         self.apply(settings)
         for model in settings.models.values():
             if model.preload and self._room.get(model.name) is None:
-                self._room.start_if_free(model)
+                self._preload(model)
 
     def apply(self, settings: Snapshot) -> None:
         """What is stored now is in force: limits, pins, what runners are told. Costs next to nothing if it was so."""
@@ -99,7 +99,10 @@ class Pool:
 
     async def close(self) -> None:
         self._loop = None
-        await asyncio.gather(*(place.close() for place in self._room.clear()))
+        closing = (place.close() for place in self._room.clear())
+        for failed in await asyncio.gather(*closing, return_exceptions=True):
+            if isinstance(failed, Exception):
+                log.error("a model's process could not be ended in order", exc_info=failed)
 
     def on_loop(self, ask: Callable[[], T]) -> T:
         """What `ask` returns or raises on the event loop. From any other thread. Raises Draining without a loop."""
@@ -109,7 +112,18 @@ class Pool:
         async def answer() -> T:
             return ask()
 
-        return asyncio.run_coroutine_threadsafe(answer(), self._loop).result(ANSWER_SECONDS)
+        asked = asyncio.run_coroutine_threadsafe(answer(), self._loop)
+        try:
+            return asked.result(ANSWER_SECONDS)
+        except TimeoutError:
+            asked.cancel()  # it does not happen later, when somebody may have asked again
+            raise
+
+    def _preload(self, model: Model) -> None:
+        try:
+            self._room.start_if_free(model)
+        except Exception:  # one that cannot be loaded keeps no other from it
+            log.exception("model %s could not be loaded at start", model.name)
 
     def _load(self, model: Model, settings: Snapshot) -> None:
         self.apply(settings)

@@ -36,16 +36,15 @@ class RunnerProcess:
 
     @classmethod
     async def start(cls, model: Model, pool: Pool) -> Self:
-        """Raises OSError if the system gives no process."""
+        """Raises OSError if the system gives no process, or no socket."""
         folder = Path(tempfile.mkdtemp(prefix="mlxm-"))  # short: a Unix socket's path has 103 bytes on macOS
-        socket = zmq.asyncio.Context.instance().socket(zmq.PAIR)
-        socket.set(zmq.SNDHWM, 0)
-        socket.set(zmq.RCVHWM, 0)
-        socket.set(zmq.LINGER, 0)
-        address = f"ipc://{folder}/s"
-        socket.bind(address)
+        try:
+            socket = _bound(f"ipc://{folder}/s")
+        except zmq.ZMQError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise OSError(error.errno, error.strerror) from error
         options = {
-            "socket": address,
+            "socket": f"ipc://{folder}/s",
             "model": model.folder,
             "kind": model.kind,
             "prefill-chunk": pool.prefill_chunk,
@@ -95,6 +94,19 @@ class RunnerProcess:
         if self.process.stdin:
             self.process.stdin.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _bound(address: str) -> zmq.asyncio.Socket:
+    socket = zmq.asyncio.Context.instance().socket(zmq.PAIR)
+    try:
+        socket.set(zmq.SNDHWM, 0)
+        socket.set(zmq.RCVHWM, 0)
+        socket.set(zmq.LINGER, 0)
+        socket.bind(address)
+    except zmq.ZMQError:
+        socket.close()
+        raise
+    return socket
 
 
 def prompt_cache_bytes(pool: Pool) -> int:

@@ -47,13 +47,15 @@ class Target:
 class Decision:
     """`targets`: the first one gets the request, the others are its fallbacks in their order; never empty.
 
-    `rule` None: no rule matched, so the name is a local model. `skipped`: what was passed over on the way, and why.
+    `rule` None: no rule matched, so the name is a local model. `skipped`: what was passed over on the way, and why;
+    `passed_over`: of that the rules, which would have won.
     """
 
     asked: str
     rule: Rule | None
     targets: tuple[Target, ...]
     skipped: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
 
     @property
     def rule_text(self) -> str:
@@ -64,9 +66,10 @@ class Decision:
 def decide(asked: str, settings: Snapshot) -> Decision:
     """Raises Unroutable if all that matches is rules that cannot be followed, ModelNotFound if nothing matches."""
     global _router
-    if _router is None or not _router.is_of(settings):
-        _router = _Router(settings, _router)
-    return _router.decide(asked)
+    router = _router
+    if router is None or not router.is_of(settings):
+        router = _router = _Router(settings, router)
+    return router.decide(asked)  # not `_router`: a page's thread may have put another one there
 
 
 class _Rules:
@@ -112,7 +115,8 @@ class _Router:
         for rule in self._rules.matching(asked):
             problem = self._problem(rule, rule.provider_id)
             if not problem:
-                return Decision(asked, rule, self._targets(asked, rule, skipped), tuple(skipped))
+                over = tuple(skipped)
+                return Decision(asked, rule, self._targets(asked, rule, skipped), tuple(skipped), over)
             skipped.append(f"rule {rule.position} ({rule.pattern}): {problem}")
         if skipped:
             # A cloud rule is never answered by a local model without a word.

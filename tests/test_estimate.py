@@ -61,3 +61,18 @@ def test_the_runner_dequantises_up_to_the_same_size() -> None:
 def test_it_is_near_what_a_runner_says(tmp_path: Path) -> None:
     folder = make_tiny_model(tmp_path, feed_forward=5_000)
     assert needed_bytes(folder, on_cpu=True) == pytest.approx(share(size_bytes(folder)), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "config",
+    ["[]", '{"quantization": ["bits"]}', '{"quantization": {"bits": 0}}', '{"quantization": {"bits": -4}}'],
+)
+def test_a_config_that_makes_no_sense_is_the_runners_to_say(tmp_path: Path, config: str) -> None:
+    (tmp_path / "config.json").write_text(config)
+    save_file({"layer.weight": np.zeros(MB, np.uint32)}, tmp_path / "model.safetensors")
+    assert needed_bytes(tmp_path, on_cpu=True) == pytest.approx(share(4 * MB), rel=0.01)
+
+
+def test_a_link_that_leads_nowhere_has_no_size(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").symlink_to(tmp_path / "gone")
+    assert size_bytes(tmp_path) == 0

@@ -18,6 +18,7 @@ MOST_EVENT_BYTES = 4 * 2**20
 EVENT_WEIGHT = 256  # bytes that even an empty one takes here
 LINE_WEIGHT = 64  # and a line of one in time: four million empty lines would take ten seconds
 MOST_REFUSAL_BYTES = 64 * 2**10
+REFUSAL_SECONDS = 2.0  # its status is known already; one whose words do not come is not waited for
 LAST_SECONDS = 0.1
 NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -44,11 +45,12 @@ class Preamble:
 async def beginning(response: httpx2.Response) -> bytes:
     """The first bytes of a refusal: its words are in there, or it has none worth passing on."""
     found = bytearray()
-    async with aclosing(response.aiter_raw()) as pieces:
-        async for piece in pieces:
-            found += piece
-            if len(found) >= MOST_REFUSAL_BYTES:
-                break
+    with suppress(TimeoutError):
+        async with asyncio.timeout(REFUSAL_SECONDS), aclosing(response.aiter_raw()) as pieces:
+            async for piece in pieces:
+                found += piece
+                if len(found) >= MOST_REFUSAL_BYTES:
+                    break
     return bytes(found)
 
 

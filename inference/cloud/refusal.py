@@ -76,7 +76,7 @@ def said(
         f"Provider {provider.name} answered with {status}{f': {message}' if message else '.'}",
         provider=provider.name,
         provider_status=status,
-        status=504 if status == 408 else status,  # 408 would say that our client was slow
+        status=_ours(status),
         cause=_cause(status),
         type=found.get("type") or _type(status),
         code=found.get("code") or "provider_failed",
@@ -110,6 +110,11 @@ def _redirected(provider: Provider, status: int, headers: Mapping[str, str]) -> 
         cause="error",
         headers={"x-should-retry": "false"},
     )
+
+
+def _ours(status: int) -> int:
+    """408 would say that our client was slow; from 600 on (some proxies say 999) HTTP knows no status."""
+    return 504 if status == 408 else status if status < 600 else 502
 
 
 def _cause(status: int) -> str:

@@ -16,6 +16,7 @@ from settings_app.models import LocalModel, RequestLog, Rule
 from settings_app.views.staff import staff_only
 
 PLAIN_MAX_TOKENS = 512  # without scripts nobody can stop it, and the page comes when it is whole
+NO_TEXT = "The answer has no text: what this model says is not for this page, like a call of a tool."
 PASSED_ON = (
     "HTTP_HOST",
     "SERVER_NAME",
@@ -86,7 +87,8 @@ async def _ask(request: HttpRequest, model: str, messages: list[Message]) -> tup
     found: dict[str, Any] = json.loads(response.content)  # type: ignore[attr-defined]
     if response.status_code != 200:
         return "", str(found["error"]["message"])
-    return str(found["choices"][0]["message"]["content"]), ""
+    message = found["choices"][0].get("message") or {}  # of a provider it is as it came
+    return str(message.get("content") or ""), "" if message.get("content") else NO_TEXT
 
 
 def _history(text: str) -> list[Message]:

@@ -58,6 +58,6 @@ async def ask(
                     yield chunk
                 if translation.is_over:
                     break
-            if not translation.finish_reason:
+            if not (translation.finish_reason and translation.is_over):
                 raise answer.garbled(provider, "ended its answer without a stop reason")
             await answer.read_out(events)
