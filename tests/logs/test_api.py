@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 
 from tests.server import Server
 from tests.v1.asking import LONG, SHORT, ask
+from tests.waiting import until
 
 FIELDS = [
     "id",
@@ -190,11 +190,3 @@ def test_old_requests_go_when_the_days_are_changed(
         until(lambda: found(api) == kept[::-1])
     finally:
         api.put("/api/settings/logs", json={"retention_days": 30}).raise_for_status()
-
-
-def until(holds: Any, seconds: float = 10) -> None:
-
-    ends = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < ends, "it did not come about"
-        time.sleep(0.05)

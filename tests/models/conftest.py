@@ -1,8 +1,7 @@
 """A server whose hub is the tests' own, and a model on it."""
 
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from tests.hub import Hub, Repository, hub
 from tests.pages.conftest import browser as browser
 from tests.server import Server, environment, manage, serving
 from tests.tiny_model import make_tiny_model
+from tests.waiting import until
 
 REPO = "tests/tiny-4bit"
 WEIGHTS = "model.safetensors"
@@ -100,15 +100,8 @@ def look(server: Server, id: int) -> dict[str, Any]:
 
 
 def wait_for(server: Server, id: int, state: str) -> dict[str, Any]:
-    until(lambda: look(server, id)["state"] == state)
+    until(lambda: look(server, id)["state"] == state, 60)
     return look(server, id)
-
-
-def until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    ends = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < ends, "it did not come about"
-        time.sleep(0.05)
 
 
 def workers(server: Server) -> list[int]:

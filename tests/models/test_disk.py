@@ -11,11 +11,12 @@ import httpx2
 import pytest
 
 from tests.hub import Hub
-from tests.models.conftest import begin, until, wait_for
+from tests.models.conftest import begin, wait_for
 from tests.server import Server
 from tests.tiny_encoder import make_tiny_encoder
 from tests.tiny_model import make_tiny_model
 from tests.v1.asking import SHORT, ask
+from tests.waiting import until
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.hub import Hub, Repository
-from tests.models.conftest import REPO, WEIGHTS, begin, look, turn, until, wait_for, workers
+from tests.models.conftest import REPO, WEIGHTS, begin, look, turn, wait_for, workers
 from tests.server import Server
 from tests.v1.asking import SHORT, ask
+from tests.waiting import until
 
 HALF = 400_000
 

@@ -14,8 +14,9 @@ import pytest
 
 from inference.hub.plan import HubFile, stored
 from tests.hub import Hub
-from tests.models.conftest import REPO, WEIGHTS, begin, hub_environment, look, turn, until, wait_for, workers
+from tests.models.conftest import REPO, WEIGHTS, begin, hub_environment, look, turn, wait_for, workers
 from tests.server import PROJECT, alive, environment, manage, serving
+from tests.waiting import until
 
 HALF = 400_000
 

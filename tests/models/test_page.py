@@ -10,12 +10,13 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.conftest import warm
 from tests.hub import Hub
-from tests.models.conftest import REPO, begin, until, wait_for
+from tests.models.conftest import REPO, begin, wait_for
 from tests.pages import PASSWORD, sign_in
 from tests.pages.test_browser import SCREENS, _screen_name, assert_clean
 from tests.server import Server
 from tests.tiny_model import make_tiny_model
 from tests.v1.asking import SHORT, ask
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 

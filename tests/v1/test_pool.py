@@ -17,6 +17,7 @@ from tests.conftest import FLOOR
 from tests.server import Server, serving
 from tests.tiny_model import make_tiny_model
 from tests.v1.asking import SHORT, ask, streaming
+from tests.waiting import until
 
 MB = 2**20
 MEMORY = {"MLX_MANAGER_MEMORY_BYTES": str(125 * MB)}  # of which 80 %, 100 MB, are for models
@@ -57,9 +58,8 @@ def api(pool_server: Server) -> Iterator[httpx2.Client]:
     seen = len(pool_server.lines)
     with pool_server.api() as api:
         put(api, **DEFAULTS)
-        pool_server.rows("UPDATE settings_app_localmodel SET idle_minutes = NULL, preload = 0")
         for name in SIZES:
-            pin(api, name, False)
+            change(api, name, idle_minutes=None, preload=False, pinned=False)
             until(functools.partial(unloads, api, name))
         until(lambda: not pool_server.runner_pids())
         yield api
@@ -78,19 +78,16 @@ def pin(api: httpx2.Client, name: str, pinned: bool) -> None:
     api.post(f"/api/models/{name}/pin", json={"pinned": pinned}).raise_for_status()
 
 
+def change(api: httpx2.Client, name: str, **values: Any) -> None:
+    api.patch(f"/api/models/{name}", json=values).raise_for_status()
+
+
 def models(api: httpx2.Client) -> dict[str, dict[str, Any]]:
     return {model["name"]: model for model in api.get("/api/models").raise_for_status().json()}
 
 
 def loaded(api: httpx2.Client) -> set[str]:
     return {name for name, model in models(api).items() if model["loaded"]}
-
-
-def until(met: Callable[[], object], seconds: float = 20) -> None:
-    ends = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < ends, "it did not come to pass"
-        time.sleep(0.03)
 
 
 def use(server: Server, *names: str) -> None:
@@ -110,7 +107,7 @@ def test_a_load_that_would_break_the_limit_evicts_the_least_recently_used(
 
 def test_the_order_of_eviction_is_a_setting(pool_server: Server, api: httpx2.Client) -> None:
     """bee was used first, cat least often, and ant has a time to live."""
-    pool_server.rows("UPDATE settings_app_localmodel SET idle_minutes = 30 WHERE name = 'ant'")
+    change(api, "ant", idle_minutes=30)
     use(pool_server, "bee", "bee", "cat", "ant", "ant")
     put(api, eviction_policy="lfu", max_models=2)
     until(lambda: loaded(api) == {"bee", "ant"}, 2)
@@ -235,10 +232,10 @@ def test_a_model_that_is_not_used_is_unloaded_by_the_pools_time_or_its_own(
 ) -> None:
     use(pool_server, "ant", "elk", "bee")
     pin(api, "bee", True)
-    pool_server.rows("UPDATE settings_app_localmodel SET idle_minutes = 0 WHERE name = 'elk'")
+    change(api, "elk", idle_minutes=0)
     put(api, idle_minutes=0.01)
     until(lambda: loaded(api) == {"elk", "bee"}, 3)
-    pool_server.rows("UPDATE settings_app_localmodel SET idle_minutes = 0.01 WHERE name = 'elk'")
+    change(api, "elk", idle_minutes=0.01)
     until(lambda: loaded(api) == {"bee"}, 3)
 
 
@@ -323,7 +320,8 @@ def test_a_restart_comes_back_with_preload_pins_and_limits(pool_server: Server, 
     """In memory for one of 30 MB: bee is loaded at start, cat is not, and says why; the pin holds bee there."""
     put(api, memory_limit_value=45)
     pin(api, "bee", True)
-    pool_server.rows("UPDATE settings_app_localmodel SET preload = 1 WHERE name IN ('bee', 'cat')")
+    for name in ("bee", "cat"):
+        change(api, name, preload=True)
     assert not loaded(api)  # at start, not now
     with serving(pool_server.home, **FLOOR, **MEMORY) as server:
         server.admin_key = pool_server.admin_key

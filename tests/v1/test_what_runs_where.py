@@ -15,7 +15,7 @@ from tests.conftest import FLOOR
 from tests.provider import WORDS, Provider, provider
 from tests.server import Server, serving
 from tests.tiny_model import make_tiny_model
-from tests.v1.test_pool import until
+from tests.waiting import until
 
 MB = 2**20
 MEMORY = {"MLX_MANAGER_MEMORY_BYTES": str(125 * MB)}
@@ -200,7 +200,7 @@ def test_the_memory_limit_lowered_on_the_page_evicts_at_once(house: House, page:
         settings = api.get("/api/settings/pool").json()
         answer = page.post("/settings/pool/", data={**settings, "memory_limit_value": 12})  # 15 MB
         assert answer.status_code == 200, answer.text
-        until(lambda: _loaded(api) == {"small"})
+        until(lambda: _loaded(api) == {"small"}, 2)
         with pytest.raises(openai.InternalServerError) as raised:
             house.ask("large")
         api.put("/api/settings/pool", json=settings).raise_for_status()
