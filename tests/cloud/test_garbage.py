@@ -73,7 +73,10 @@ def encoded(said: Any) -> bytes:
 
 def passed_on(*chunks: Chunk) -> None:
     for chunk in chunks:
-        assert msgspec.json.decode(msgspec.json.encode(chunk.data)) is not ...
+        sent = msgspec.json.decode(msgspec.json.encode(chunk.data))
+        assert sent is None if chunk.data is None else isinstance(sent, dict)
+        assert chunk.made >= 0
+        assert isinstance(chunk.finish_reason, str)
         assert chunk.usage is None or min(vars(chunk.usage).values()) >= 0
 
 
