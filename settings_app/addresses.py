@@ -72,11 +72,6 @@ def clean_base_url(text: str, *, allow_private: bool) -> str:
     return f"{scheme}://{host}{shown_port}{_clean_path(parts.path)}"
 
 
-def is_public(address: str) -> bool:
-    """Whether an IP address is one of the internet, also where it carries another one inside. Raises ValueError."""
-    return _reach(ip_address(address)) == "public"
-
-
 def refusal(address: str, *, allow_private: bool, encrypted: bool) -> str:
     """Why no connection to this IP address may be made; empty if it may. Raises ValueError if it is none."""
     reach = _reach(ip_address(address))
