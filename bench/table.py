@@ -49,7 +49,7 @@ def show(lines: Sequence[Line]) -> None:
 def write(file: Path, lines: Sequence[Line], notes: Sequence[str], load: float) -> None:
     found = {
         "machine": {
-            "platform": platform.platform(),
+            "platform": platform.system(),
             "processor": platform.machine(),
             "cores": os.cpu_count(),
             "python": platform.python_version(),
