@@ -171,3 +171,54 @@ def test_a_provider_that_cannot_be_used_is_never_replaced_by_a_local_model(
     assert said in error["message"]
     assert answer.headers["x-should-retry"] == "false"
     assert afar.asked == []
+
+
+def test_a_rule_that_never_leaves_this_machine_takes_no_provider_at_the_door(
+    server: Server, afar: Provider
+) -> None:
+    to_afar = {"provider": afar.id, "target_model": "", "causes": ["error"]}
+    here: dict[str, Any] = {"pattern": "gpt-9", "target_model": "nobody", "fallbacks": [to_afar]}
+    with server.api() as api:
+        for wanted in (
+            {**here, "local_only": True},
+            {"pattern": "x", "provider": afar.id, "local_only": True},
+        ):
+            refused = api.post("/api/settings/rules", json=wanted)
+            assert (refused.status_code, "never leaves this machine" in refused.text) == (422, True)
+        assert api.get("/api/settings/rules").json()["rules"] == []
+        made = api.post("/api/settings/rules", json={**here, "provider": afar.id}).raise_for_status().json()
+        assert ask(server, **{**SHORT, "model": "gpt-9"}).headers["x-mlx-backend"] == "Afar"
+        change = f"/api/settings/rules/{made['id']}"
+        assert api.patch(change, json={"local_only": True}).status_code == 422
+        kept_here = {"local_only": True, "provider": None, "target_model": "tiny", "fallbacks": []}
+        api.patch(change, json=kept_here).raise_for_status()
+        assert ask(server, **{**SHORT, "model": "gpt-9"}).headers["x-mlx-backend"] == "local"
+    assert len(afar.asked) == 1
+
+
+@pytest.mark.parametrize("as_fallback", [False, True], ids=["target", "fallback"])
+def test_such_a_rule_that_came_past_the_doors_reaches_no_provider(
+    server: Server, afar: Provider, as_fallback: bool
+) -> None:
+    """The same rule without the mark does, so it is the mark that holds it back."""
+    to_afar = {"provider": afar.id, "target_model": "", "causes": ["error", "overload", "timeout"]}
+    broken = (
+        "INSERT INTO settings_app_localmodel (name, kind, path, pinned, preload) VALUES (?, 'text', ?, 0, 0)"
+    )
+    planted = (
+        "INSERT INTO settings_app_rule (position, pattern, kind, provider_id, target_model, fallbacks, local_only,"
+        " enabled) VALUES (1, 'gpt-9', 'exact', ?, 'broken', ?, 1, 1)"
+    )
+    server.rows(broken, "broken", "/nowhere")
+    try:
+        server.rows(planted, None if as_fallback else afar.id, json.dumps([to_afar] if as_fallback else []))
+        refused = ask(server, **{**SHORT, "model": "gpt-9"})
+        assert refused.status_code >= 500
+        assert as_fallback or "never leaves this machine" in refused.json()["error"]["message"]
+        assert afar.asked == []
+        server.rows("UPDATE settings_app_rule SET local_only = 0")
+        followed = ask(server, **{**SHORT, "model": "gpt-9"})
+        assert (followed.status_code, followed.headers.get("x-mlx-backend")) == (200, "Afar")
+        assert len(afar.asked) == 1
+    finally:
+        server.rows("DELETE FROM settings_app_localmodel WHERE name = 'broken'")
