@@ -2,24 +2,52 @@
 
 import dataclasses
 import fnmatch
+import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.errors import ModelNotFound, Unroutable
-from inference.routing import Decision, decide
+from inference.routing import decide
+from settings_app import models
+from settings_app.pattern_index import PatternIndex
 from settings_app.patterns import matcher
 from settings_app.snapshot import EMPTY, Fallback, Model, Provider, Rule, Snapshot
+from settings_app.stored import load
 
 NAMES = st.text(alphabet="ab*?[]!-^.\\/\n é", max_size=8)
 PLAIN = st.text(alphabet="ab/", max_size=4)
 WILD = st.sampled_from(["a*", "*", "?b", "[ab]*", "[!a]", "a[b", "**/", "[a-b]?"])
-KINDS = st.sampled_from(["exact", "prefix", "glob"])
+REPEATED = st.tuples(
+    st.sampled_from(["a", "b", "/", ".", "[a-c]", "[^a]"]), st.sampled_from(["", "*", "+", "?"])
+)
+REGEXES = st.recursive(
+    st.lists(REPEATED.map("".join), max_size=4).map("".join),
+    lambda inner: (
+        st.tuples(inner, inner).map("({0[0]}|{0[1]})".format) | st.tuples(inner, inner).map("".join)
+    ),
+    max_leaves=4,
+)
+ASKED = st.tuples(st.sampled_from(["exact", "prefix", "glob"]), PLAIN | WILD) | st.tuples(
+    st.just("regex"), REGEXES
+)
+HOSTILE = st.recursive(
+    st.sampled_from(["a", ".", "[a-z]", "a?", "a*"]),
+    lambda inner: (
+        inner.map("({0}+)+".format)
+        | inner.map("({0}*)*".format)
+        | inner.map("({0}|{0})*".format)
+        | st.tuples(inner, inner).map("({0[0]}|{0[1]}.)+".format)
+        | inner.map("{0}{{1,20}}".format)
+    ),
+    max_leaves=4,
+)
 UP = Provider(1, "Up", "openai", "https://up.example", "key", False, "")
 DOWN = Provider(2, "Down", "openai", "https://down.example", "", False, "has no API key")
 
@@ -39,16 +67,16 @@ def stored(*rules: Rule, models: tuple[str, ...] = ("tiny",)) -> Snapshot:
 def naive(kind: str, pattern: str, name: str) -> bool:
     if kind == "exact":
         return name == pattern
-    return name.startswith(pattern) if kind == "prefix" else fnmatch.fnmatchcase(name, pattern)
+    if kind == "prefix":
+        return name.startswith(pattern)
+    if kind == "glob":
+        return fnmatch.fnmatchcase(name, pattern)
+    return re.fullmatch(pattern, name, re.DOTALL) is not None
 
 
-@given(
-    kind=KINDS,
-    pattern=PLAIN | st.sampled_from(["a*", "*", "?b", "[ab]*", "[!a]", "a[b", "**/", "[a-b]?"]),
-    name=PLAIN,
-)
-def test_a_pattern_means_what_its_kind_says(kind: str, pattern: str, name: str) -> None:
-    assert matcher(kind, pattern)(name) == naive(kind, pattern, name)
+@given(asked=ASKED, name=PLAIN)
+def test_a_pattern_means_what_its_kind_says(asked: tuple[str, str], name: str) -> None:
+    assert matcher(*asked)(name) == naive(*asked, name)
 
 
 @given(pattern=NAMES, name=NAMES)
@@ -63,15 +91,36 @@ def test_no_glob_fails_and_its_own_text_without_wildcards_matches(pattern: str, 
         assert found == (pattern == name)
 
 
-@given(patterns=st.lists(st.tuples(KINDS, PLAIN), max_size=12), name=PLAIN)
-def test_the_first_rule_that_matches_wins(patterns: list[tuple[str, str]], name: str) -> None:
-    rules = [rule(p, k, position=i, target_model=f"t{i}") for i, (k, p) in enumerate(patterns, 1)]
-    first = next((r for r in rules if naive(r.kind, r.pattern, name)), None)
+@given(asked=st.lists(ASKED, max_size=12), name=PLAIN)
+def test_the_first_rule_that_matches_wins(asked: list[tuple[str, str]], name: str) -> None:
+    rules = [rule(p, k, position=i, target_model=f"t{i}") for i, (k, p) in enumerate(asked, 1)]
+    assert PatternIndex(asked).matching(name) == [
+        number for number, one in enumerate(asked) if naive(*one, name)
+    ]
+    assert followed(name, rules) == next((r for r in rules if naive(r.kind, r.pattern, name)), None)
+
+
+@pytest.mark.django_db
+@settings(deadline=None, max_examples=50)
+@given(asked=st.lists(st.tuples(ASKED, st.integers(1, 9)), min_size=1, max_size=9), name=PLAIN)
+def test_the_order_is_the_position_however_the_rules_were_made(
+    asked: list[tuple[tuple[str, str], int]], name: str
+) -> None:
+    """Positions beside their ids' order; of two at the same one, the older comes first."""
+    models.Rule.objects.all().delete()
+    for (kind, pattern), position in asked:
+        models.Rule.objects.create(kind=kind, pattern=pattern, position=position, target_model="t")
+    rules = load().rules
+    in_order = sorted(rules, key=lambda rule: (rule.position, rule.id))
+    assert len(rules) == len(asked)
+    assert followed(name, rules) == next((r for r in in_order if naive(r.kind, r.pattern, name)), None)
+
+
+def followed(name: str, rules: Sequence[Rule]) -> Rule | None:
     try:
-        found: Decision | None = decide(name, stored(*rules))
+        return decide(name, stored(*rules)).rule
     except ModelNotFound:
-        found = None
-    assert (found.rule if found else None) == first
+        return None
 
 
 @pytest.mark.parametrize("pattern", [r"(a)\1", "(?=a)b", "(?<!a)b", "(", "a{1001}"])
@@ -92,6 +141,21 @@ def test_hostile_patterns_and_names_take_linear_time(pattern: str) -> None:
         match(name)
         took.append(time.perf_counter() - began)
     assert took[1] < max(took[0], 0.002) * 40
+
+
+@settings(deadline=None, max_examples=50)
+@given(patterns=st.lists(HOSTILE, min_size=1, max_size=4), end=st.sampled_from(["", "!", "c", "(b|c)"]))
+def test_no_pattern_and_no_name_take_long(patterns: list[str], end: str) -> None:
+    """Half a second is 25 µs for each letter; what goes back over a name takes years for 40 of them."""
+    hostile = [("regex", pattern + end) for pattern in patterns]
+    index = PatternIndex(hostile)
+    began = time.perf_counter()
+    index.matching("a" * 20_000 + "?")
+    assert time.perf_counter() - began < 0.5
+    name = "a" * 499 + "?"
+    began = time.perf_counter()
+    followed(name, [rule(pattern, kind, position=i) for i, (kind, pattern) in enumerate(hostile, 1)])
+    assert time.perf_counter() - began < 0.5
 
 
 def test_a_thousand_rules_cost_a_known_name_nothing_and_a_new_one_little() -> None:
