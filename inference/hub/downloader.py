@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils import timezone
 
 from inference.hub import catalogue, downloads, plan, progress, transfer
@@ -137,13 +138,22 @@ async def _fetch(row: Download) -> str:
     problem = await _run_worker(row)
     if not problem:
         await sync_to_async(_finish)(row)
-        log.info("download of %s is complete", row.repo)
     return problem
 
 
 def _finish(row: Download) -> None:
-    downloads.finish(row)
-    _turn(row, State.RUNNING, State.DONE, row.problem)
+    """Nothing, if a door has paused or cancelled it.
+
+    The claim comes before the rename, in one transaction: a door that comes then waits for the database, and finds it
+    over. Whatever breaks off in between, the server too, leaves the row running as it was; the next one starts anew
+    with what it finds, the draft or the model.
+    """
+    with transaction.atomic():
+        if not _turn(row, State.RUNNING, State.DONE):
+            return
+        downloads.finish(row)
+        Download.objects.filter(pk=row.pk).update(problem=row.problem)
+    log.info("download of %s is complete", row.repo)
 
 
 async def _run_worker(row: Download) -> str:
