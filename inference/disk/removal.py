@@ -1,5 +1,6 @@
 """Removes a model from the disk: only what a scan found in the folder for models or in the hub's cache."""
 
+import secrets
 import shutil
 import tempfile
 from pathlib import Path
@@ -15,6 +16,8 @@ from inference.pool import pool
 from settings_app import local_models
 from settings_app.changes import Author
 from settings_app.models import LocalModel
+
+_REMOVED = f".removed-{secrets.token_hex(4)}-"  # of this process: a number of one comes again after a restart
 
 
 def why_not(model: OnDisk) -> str:
@@ -37,32 +40,64 @@ def remove(model: OnDisk, author: Author) -> int:
     """
     if problem := why_not(model):
         raise ValidationError(problem)
-    with transaction.atomic():
-        for row in LocalModel.objects.filter(name__in=model.served_as):
-            local_models.remove(row, author)
     try:
-        return _from_cache(model.folder) if model.origin is Origin.CACHE else _from_ours(model)
+        return _from_cache(model, author) if model.origin is Origin.CACHE else _from_ours(model, author)
     except OSError as error:
         raise ValidationError(f"{model.title} cannot be removed: {error.strerror or error}.") from error
 
 
-def _from_ours(model: OnDisk) -> int:
-    """Out of sight by one rename, so that nobody meets half a model."""
+def _from_ours(model: OnDisk, author: Author) -> int:
+    """Out of sight by one rename, so that nobody meets half a model. If that fails it is served as before."""
     models = Path(settings.MODELS_DIR).resolve()
     folder = model.folder.resolve()
     if models not in folder.parents:
         raise ValidationError(f"{model.title} lies outside {models}.")
-    for left in models.glob(".removed-*"):  # by a server that ended while it deleted
-        shutil.rmtree(left, ignore_errors=True)
-    removed = Path(tempfile.mkdtemp(prefix=".removed-", dir=models))
-    folder.rename(removed / folder.name)
+    _delete_what_was_left(models)
+    removed = Path(tempfile.mkdtemp(prefix=_REMOVED, dir=models))
+    try:
+        with transaction.atomic():
+            _serve_no_more(model, author)
+            folder.rename(removed / folder.name)
+    except BaseException:
+        removed.rmdir()
+        raise
     if folder.parent != models and not any(folder.parent.iterdir()):
         folder.parent.rmdir()
-    shutil.rmtree(removed)
+    _delete(removed, model.title)
     return model.facts.size_bytes
 
 
-def _from_cache(folder: Path) -> int:
+def _serve_no_more(model: OnDisk, author: Author) -> None:
+    for row in LocalModel.objects.filter(name__in=model.served_as):
+        local_models.remove(row, author)
+
+
+def _delete(removed: Path, title: str) -> None:
+    try:
+        shutil.rmtree(removed)
+    except OSError as error:
+        raise ValidationError(
+            f"{title} is served no more, but its files cannot be deleted: {error.strerror or error}. What is left of "
+            f"them is in {removed}."
+        ) from error
+
+
+def _delete_what_was_left(models: Path) -> None:
+    """By a server that ended while it deleted; what this one moved away it may be deleting right now."""
+    for left in models.glob(".removed-*"):
+        if not left.name.startswith(_REMOVED):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _from_cache(model: OnDisk, author: Author) -> int:
+    """Here the names go last: the library deletes file by file, and says only then whether it could."""
+    freed = _delete_from_cache(model.folder)
+    with transaction.atomic():
+        _serve_no_more(model, author)
+    return freed
+
+
+def _delete_from_cache(folder: Path) -> int:
     """The library knows which files other versions share."""
     cache = scan.cache_folder().resolve()
     place = folder.resolve()
