@@ -40,7 +40,11 @@ class Writer:
         self._filled = asyncio.Event()
 
     def open_journal(self, folder: Path) -> None:
-        self._journal = Journal(folder, secrets.token_hex(4))
+        """Without one, requests are served and logged all the same."""
+        try:
+            self._journal = Journal(folder, secrets.token_hex(4))
+        except OSError as error:
+            log.warning("what runs leaves no trace if the server is killed, for none can be kept: %s", error)
 
     def close_journal(self) -> None:
         if self._journal:

@@ -1,9 +1,11 @@
 """One row for each request, also when the server is stopped or killed, or more come than can be written."""
 
 import asyncio
+import resource
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -96,7 +98,9 @@ def test_what_ran_when_the_server_was_stopped_is_written_at_the_end(home: Path) 
     assert list(home.glob("in_flight.*")) == []
 
 
-def test_a_journal_holds_what_has_begun_and_not_ended(tmp_path: Path) -> None:
+def test_a_journal_holds_what_has_begun_and_not_ended(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     kept = Journal(tmp_path, "a")
     for number in range(journal.SLOTS + 10):
         kept.begin(f"r{number}", {"n": number})
@@ -105,10 +109,62 @@ def test_a_journal_holds_what_has_begun_and_not_ended(tmp_path: Path) -> None:
         kept.end(f"r{number}")
     kept.begin("again", {"n": 7})
     kept.begin("too long", {"n": "x" * journal.SLOT_BYTES})
+    assert "more than a slot takes" in caplog.text
     kept.close()
     ((path, entries),) = left_behind(tmp_path)
     assert sorted(entry["n"] for entry in entries) == [0, 1, 7]
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_the_longest_names_leave_a_trace(tmp_path: Path) -> None:
+    lengths = {"model": 200, "served_model": 200, "backend": 80, "api_key": 80}
+    told = {name: "\x01" * length for name, length in lengths.items()}  # six bytes each
+    kept = Journal(tmp_path, "a")
+    kept.begin(
+        "r", {**told, "endpoint": "/" * 40, "request_id": "r" * 40, "at": "2026-01-01T00:00:00.000000Z"}
+    )
+    kept.close()
+    ((_, (entry,)),) = left_behind(tmp_path)
+    assert entry["served_model"] == told["served_model"]
+
+
+@contextmanager
+def files_end_at(size: int) -> Iterator[None]:
+    """As on a disk that is full from there on."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("room", [0, 7])  # the last slot: not at all, or a part of it
+def test_on_a_full_disk_requests_go_on_without_a_trace(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, room: int
+) -> None:
+    kept = Journal(tmp_path, "a")
+    with files_end_at(2 * journal.SLOT_BYTES + room):
+        for number in range(4):
+            kept.begin(f"r{number}", {"n": number})
+        kept.end("r1")
+        kept.end("r3")  # which left none
+    assert caplog.text.count("a kill may leave requests out of the log") == 1
+    kept.begin("later", {"n": 7})
+    kept.close()
+    ((_, entries),) = left_behind(tmp_path)
+    assert sorted(entry["n"] for entry in entries) == [0, 7]
+
+
+def test_without_a_place_for_a_journal_the_server_starts(
+    writer: request_log.Writer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer.open_journal(tmp_path / "missing")
+    assert "leaves no trace" in caplog.text
+    with files_end_at(journal.SLOT_BYTES):
+        writer.open_journal(tmp_path)
+    assert caplog.text.count("leaves no trace") == 2
+    writer.close_journal()
 
 
 @pytest.fixture
