@@ -48,7 +48,10 @@ def count() -> int:
 
 
 def cancel(id: str, who: str) -> CallState:
-    """Ends the request, in whatever phase it is. Raises NotRunning."""
+    """Ends the request, in whatever phase it is; also one whose time is up, but whose client does not read.
+
+    Raises NotRunning.
+    """
     call = _running(id)
     log.info("%s is cancelled by %s, during %s", call.id, who, call.phase)
     call.cancel()
@@ -62,6 +65,8 @@ def extend(id: str, seconds: object, who: str) -> CallState:
     """
     more = clean_extension(seconds)
     call = _running(id)
+    if call.deadline.remaining() <= 0:
+        raise _not_running(id)
     left = call.endpoint.highest_seconds - call.deadline.seconds
     if more > left:
         raise ValidationError({"seconds": [_too_long(call, left)]})
@@ -103,11 +108,15 @@ def fail_all() -> None:
 
 
 def _running(id: str) -> Call:
-    """Not one that is about to end: it was cancelled, or its time is up."""
+    """Not one that was cancelled and is about to end."""
     call = _calls.get(id)
-    if call is None or call.cancelled is not None or call.deadline.remaining() <= 0:
-        raise NotRunning(f"No request {id[:40]} is running: it has ended, or there was none.")
+    if call is None or call.cancelled is not None:
+        raise _not_running(id)
     return call
+
+
+def _not_running(id: str) -> NotRunning:
+    return NotRunning(f"No request {id[:40]} is running: it has ended, or there was none.")
 
 
 def _tell(call: Call) -> None:

@@ -172,6 +172,22 @@ def test_the_provider_stops_also_when_the_client_does_not_read(
     assert server.logged(found["id"])["status"] == "cancelled"
 
 
+def test_one_that_is_stuck_beyond_its_deadline_is_cancelled_but_not_extended(
+    server: Server, api: httpx2.Client, afar: Provider
+) -> None:
+    """It cannot see its deadline before its client reads."""
+    afar.events = [OpenAI().piece({"content": "." * 2**18})] * 400
+    with _unread(server, {**LONG, "model": "afar", "stream": True, "timeout": 1}):
+        found = one_in(api, "cloud")
+        while found["remaining_seconds"] > 0:
+            found = one_in(api, "cloud")
+        assert extend(api, found["id"]).status_code == 404
+        assert not afar.left.is_set()
+        assert cancel(api, found["id"]).status_code == 200
+        assert afar.left.wait(5)
+    assert server.logged(found["id"])["status"] == "cancelled"
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_official_client_is_told_once(server: Server, api: httpx2.Client, stream: bool) -> None:
     seen: list[str] = []
