@@ -45,8 +45,8 @@ async def run(call: Call, asked: Asked, settings: Snapshot) -> Batches:
     and the request goes into the log.
     """
     running.begin(call)
-    request_log.began(call)
     try:
+        request_log.began(call)
         async with aclosing(bounded(_targets(call, asked, settings), call.deadline)) as batches:
             async for items in batches:
                 if items:

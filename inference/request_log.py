@@ -82,11 +82,14 @@ class Writer:
         self.put(request_row.early_row(arrival, path, Outcome("client_closed", None)))
 
     def put(self, row: RequestLog) -> None:
-        metrics.count(row)
         if len(self._waiting) >= MOST_WAITING:
             self._drop(self._waiting.popleft())
         self._waiting.append(row)
         self._filled.set()
+        try:
+            metrics.count(row)
+        except Exception:
+            log.exception("%s is missing in the metrics", row.request_id)
 
     async def write_forever(self) -> None:
         await self._write_what_was_interrupted()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from inference import journal, request_log
+from inference import journal, metrics, request_log
 from inference.journal import Journal, left_behind
 from settings_app.models import RequestLog
 from tests.conftest import FLOOR, warm
@@ -197,3 +197,15 @@ def test_a_row_that_cannot_be_written_does_not_hold_up_the_others(
     rows = [row(1), row(2, model="\ud800"), row(3)]
     assert request_log.write_batch(rows) == [rows[1]]
     assert f"{rows[1].request_id} cannot be written" in caplog.text
+
+
+def test_a_row_that_cannot_be_counted_is_written_all_the_same(
+    writer: request_log.Writer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(row: RequestLog) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(metrics, "count", refuse)
+    writer.put(row(1))
+    assert [waiting.request_id for waiting in writer._waiting] == [row(1).request_id]
+    assert "is missing in the metrics" in caplog.text

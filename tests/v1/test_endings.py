@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import zmq
 import zmq.asyncio
 from django.test import RequestFactory
 
+from inference import running
 from inference.call import Call, new_id
 from inference.completion import Asked, run
 from inference.deadline import Deadline, Wish
@@ -245,3 +247,16 @@ async def _read(call: Call) -> None:
 
 def _frame(*events: Event) -> Any:
     return msgspec.msgpack.encode(list(events))
+
+
+def test_one_that_cannot_be_begun_leaves_no_ghost(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(call: Call) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(request_log, "began", refuse)
+    monkeypatch.setattr(request_log, "_waiting", deque())
+    call = _call(Inbox())
+    with pytest.raises(RuntimeError):
+        asyncio.run(_read(call))
+    assert running.calls() == []
+    assert [row.status for row in request_log._waiting] == ["error"]
