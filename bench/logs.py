@@ -193,7 +193,7 @@ def _others() -> list[Line]:
         _line("API: 500 rows", lambda: rows.newest(Filters(), limit=500)),
         _line("figures of all", lambda: figures.figures(Filters())),
         _line("figures of two filters", lambda: figures.figures(filters)),
-        _line("live: a look with 100 new rows", lambda: rows.written(filters, last - 100)),
+        _line("live: a look with 100 new rows", lambda: rows.written(filters, last - 100, 50)),
     ]
 
 

@@ -9,7 +9,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET
 
 from inference import running
 from settings_app import stored
@@ -21,12 +21,12 @@ from settings_app.views.staff import staff_only
 
 LOOK_SECONDS = 0.25  # the log is written five times a second at most
 MOST_ROWS = 50  # at once: as many as a page has
-SILENCE_SECONDS = 15.0  # then a comment, or something on the way takes the connection for dead
+SILENCE_SECONDS = 15.0  # then a sign of life, or something on the way takes the connection for dead
 LIFE_SECONDS = 600.0  # then the browser asks again, and may no longer be let in
 RETRY = b"retry: 2000\n\n"
 
 
-@require_safe
+@require_GET
 @staff_only
 def live(request: HttpRequest) -> HttpResponseBase:
     """From row `after` on, or from the one that the browser got last before its connection broke."""
@@ -56,20 +56,20 @@ async def _events(filters: Filters, after: int) -> AsyncGenerator[bytes, None]:
                 yield text
         if time.monotonic() - spoken > SILENCE_SECONDS:
             spoken = time.monotonic()
-            yield b": nothing new\n\n"
+            yield f": nothing new\nid: {after}\n\n".encode()
         await asyncio.sleep(LOOK_SECONDS)
 
 
 def _news(filters: Filters, after: int) -> tuple[bytes, int]:
     try:
-        found, last = rows.written(filters, after)
+        found, skipped, last = rows.written(filters, after, MOST_ROWS)
     finally:
         connection.close()
     if not found:
         return b"", last
-    shown = [Row(row) for row in found[:MOST_ROWS]]
+    shown = [Row(row) for row in found]
     html = render_to_string("logs/rows.html", {"rows": shown})
     lines = [f"id: {last}", "event: rows", *(f"data: {line}" for line in html.splitlines() if line.strip())]
-    if len(found) > MOST_ROWS:
-        lines += ["", "event: skipped", f"data: {len(found) - MOST_ROWS}"]
+    if skipped:
+        lines += ["", "event: skipped", f"data: {skipped}"]
     return ("\n".join(lines) + "\n\n").encode(), last

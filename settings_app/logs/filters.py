@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet, Value
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import Exact
 
 from settings_app.models import RequestLog
 
@@ -58,3 +60,14 @@ class Filters:
         """What is meant, newest first."""
         rows = self.in_time().filter(**self.equal)
         return rows.filter(request_id__contains=self.text) if self.text else rows
+
+    def among(self, first: int, last: int) -> QuerySet[RequestLog]:
+        """What is meant of the rows with these numbers, the newest number first.
+
+        An indexed column is compared as an expression: else the database reads half the log by a value's index, and not
+        the few rows by their numbers.
+        """
+        rows = self.in_time().filter(pk__gte=first, pk__lte=last, request_id__contains=self.text)
+        for name, value in self.equal.items():
+            rows = rows.filter(Exact(Coalesce(F(name), Value("")), value))
+        return rows.order_by("-id")

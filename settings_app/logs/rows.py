@@ -16,7 +16,6 @@ from settings_app.models import RequestLog
 PAGE_ROWS = 50
 BUDGET_SECONDS = 0.04  # for a look through rows that no index leads to; then it is said how far it came
 FEW = 1_000  # rows with one of the wanted values: all of them are looked at
-MOST_NEWS = 1_000  # rows
 WINDOW = 5_000  # rows between two looks at the clock, some 5 ms
 ID_BEGINS = "req_"
 WHOLE_ID = 28  # characters of a request's id
@@ -79,11 +78,15 @@ def newest(
     return _walk(rows, in_time, limit, time.monotonic() + budget)
 
 
-def written(filters: Filters, after: int) -> tuple[list[RequestLog], int]:
-    """Those that were written after row `after`, newest first, and the last row now. Of very many only the newest."""
+def written(filters: Filters, after: int, limit: int) -> tuple[list[RequestLog], int, int]:
+    """What was written after row `after` and is meant: the newest of it, how many more there are, and the last row now.
+
+    Filtered by the database: a burst of others does not push out what is meant.
+    """
     last = last_id()
-    rows = RequestLog.objects.filter(pk__gt=after, pk__lte=last).order_by("-id")[:MOST_NEWS]
-    return [row for row in rows if filters.passes(row)], last
+    news = filters.among(after + 1, last)
+    found = list(news[:limit])
+    return found, news.count() - limit if len(found) == limit else 0, last
 
 
 def last_id() -> int:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from inference.pages import logs_live
 from settings_app.logs import figures, rows
 from settings_app.logs.filters import NO_KEY, Filters
 from settings_app.models import RequestLog
@@ -83,8 +84,29 @@ def test_a_page_that_finds_little_says_how_far_it_looked(
 def test_what_is_written_later_is_news_whenever_it_came(planted: list[RequestLog]) -> None:
     before = rows.last_id()
     late = plant([row(1000, age=timedelta(days=1)), row(1001, status="error")])
-    assert rows.written(Filters(status="ok"), before) == ([late[0]], late[1].pk)
-    assert rows.written(Filters(), late[1].pk) == ([], late[1].pk)
+    assert rows.written(Filters(status="ok"), before, 50) == ([late[0]], 0, late[1].pk)
+    assert rows.written(Filters(), late[1].pk, 50) == ([], 0, late[1].pk)
+
+
+@pytest.mark.parametrize("filters", ASKED)
+def test_news_are_what_passes_and_how_many_more_do_is_said(
+    planted: list[RequestLog], filters: Filters
+) -> None:
+    first = min(row.pk for row in planted)
+    passing = sorted((row.pk for row in planted if row.pk > first and filters.passes(row)), reverse=True)
+    found, skipped, _ = rows.written(filters, first, 5)
+    assert [row.pk for row in found] == passing[:5]
+    assert skipped == len(passing[5:])
+    assert "SEARCH settings_app_requestlog USING INTEGER PRIMARY KEY" in filters.among(first, 10**6).explain()
+
+
+@pytest.mark.parametrize(("model", "skipped"), [("", 250), ("a", 0), ("b", 200)])
+def test_the_live_view_says_how_many_it_does_not_show(model: str, skipped: int) -> None:
+    plant(row(n, model="a" if n < 50 else "b") for n in range(300))
+    text = logs_live._news(Filters(model=model), 0)[0].decode()
+    assert text.count("</tr>") == 50
+    assert text.endswith(f"\n\nevent: skipped\ndata: {skipped}\n\n") == bool(skipped)
+    assert ("skipped" in text) == bool(skipped)
 
 
 def test_figures_are_over_the_newest_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -246,6 +246,7 @@ def test_a_broken_connection_is_taken_up_where_it_broke(server: Server) -> None:
                 if "</tr>" in line:
                     break
         assert re.findall(r"req_[0-9a-f]{24}</span>", text) == [f"{missed}</span>"]
+        assert http.head("/settings/logs/live/?after=0").status_code == 405
         for query in ("", "after=x", "after=1&status=fine"):
             assert http.get(f"/settings/logs/live/?{query}").status_code == 422
     with server.http() as stranger:
