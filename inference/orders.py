@@ -19,11 +19,9 @@ async def carry_out() -> None:
     """All that wait. What goes wrong with one leaves it unanswered, and the others as they are."""
     for order in await sync_to_async(orders.waiting)():
         try:
-            said = await _done(order)
+            await sync_to_async(orders.answer)(order, await _done(order))
         except Exception:
             log.exception("order %d, to %s, could not be carried out", order.pk, order.verb)
-            continue
-        await sync_to_async(orders.answer)(order, said)
 
 
 async def _done(order: RunningOrder) -> Answer:

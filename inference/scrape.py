@@ -71,13 +71,17 @@ class _Now(Collector):
 
 
 def _running() -> GaugeMetricFamily:
-    phases = Counter(call.phase for call in running.calls())
+    phases = pool.on_loop(_phases) if pool.is_open else Counter()
     found = GaugeMetricFamily(
         "mlx_manager_requests_running", "Requests that run now, by phase.", labels=["phase"]
     )
     for phase in Phase:
         found.add_metric([phase.value], phases[phase])
     return found
+
+
+def _phases() -> Counter[Phase]:
+    return Counter(call.phase for call in running.calls())
 
 
 metrics.registry.register(_Now())

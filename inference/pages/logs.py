@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -44,13 +45,15 @@ def detail(request: HttpRequest, request_id: str) -> HttpResponse:
 @require_POST
 @staff_only
 def keep(request: HttpRequest) -> HttpResponse:
+    """Its address has the filters of the page, which stay."""
     form = RetentionForm(request.POST, instance=retention.current())
     if not _saved(form, request):
-        return sections.answer(request, "logs", {**section(QueryDict()), "retention": form}, status=422)
+        return sections.answer(request, "logs", {**section(request.GET), "retention": form}, status=422)
     if getattr(request, "htmx", False):
-        return sections.answer(request, "logs", {**section(QueryDict()), "saved": SAVED})
+        return sections.answer(request, "logs", {**section(request.GET), "saved": SAVED})
     messages.success(request, SAVED)
-    return redirect("settings")
+    query = request.GET.urlencode()
+    return redirect(f"{reverse('settings-logs')}?{query}#logs" if query else "settings")
 
 
 def section(asked: QueryDict) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from settings_app.models import RequestLog
 
 BATCH_ROWS = 2_000
 BUDGET_SECONDS = 0.5  # of a batch that finds little: then it breathes
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet compute a cell
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what makes a spreadsheet compute a cell
 
 # The names on the wire, in their order, and the columns that hold them.
 FIELDS = {

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from inference.pages import logs_live
-from settings_app.logs import figures, rows
+from settings_app.logs import export, figures, rows
 from settings_app.logs.filters import NO_KEY, Filters
 from settings_app.models import RequestLog
 from tests.logs.seeded import NOW, plant, row
@@ -133,3 +133,8 @@ def test_figures_are_over_the_newest_and_say_so(monkeypatch: pytest.MonkeyPatch)
 def test_values_are_those_that_stand_there(planted: list[RequestLog]) -> None:
     assert rows.values("model") == ["a", "b"]
     assert rows.values("api_key") == ["laptop"]
+
+
+@pytest.mark.parametrize("begins", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_no_cell_is_a_formula(begins: str) -> None:
+    assert export._csv([[f"{begins}HYPERLINK(1)"]], True).strip('"').startswith(f"'{begins}")

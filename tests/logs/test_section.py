@@ -195,6 +195,8 @@ def test_by_keyboard_alone_and_how_long_it_is_kept(server: Server, page: Page) -
     page.keyboard.type("90")
     page.keyboard.press("Enter")
     expect(page.locator("#logs .notice[role=status]")).to_contain_text("Saved.")
+    expect(page.locator("#logs-text")).to_have_value(f"{33:024x}"[4:])
+    expect(rows(page)).to_have_count(1)
     with server.api() as api:
         assert api.get("/api/settings/logs").json() == {"retention_days": 90}
 
@@ -207,6 +209,9 @@ def test_without_scripts(open_context: Open) -> None:
         page.locator("#logs-go").click()
         assert "status=interrupted" in page.url
         expect(page.get_by_role("button", name="Live")).to_have_count(0)
+        expect(rows(page)).to_have_count(len([n for n in range(70) if n % 8 == 6]))
+        page.locator("#logs-save").click()
+        assert "status=interrupted" in page.url
         expect(rows(page)).to_have_count(len([n for n in range(70) if n % 8 == 6]))
         rows(page).first.get_by_role("link").click()
         expect(page.get_by_role("heading", name="Request", exact=True)).to_be_visible()
