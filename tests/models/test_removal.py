@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from huggingface_hub import constants
 
 from inference.disk import removal, scan
 from inference.disk.scan import OnDisk
@@ -22,7 +23,7 @@ ADA = Author("ada", "page")
 def models(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
     settings.MODELS_DIR = tmp_path / "models"
     settings.MODELS_DIR.mkdir()
-    monkeypatch.setattr(scan.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     return tmp_path / "models"
 
 

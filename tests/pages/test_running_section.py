@@ -141,7 +141,9 @@ def test_without_scripts_everything_still_works(server: Server, browser: Browser
             page.get_by_role("link", name="Show what runs now").click()
             expect(row(page, answer)).to_contain_text(re.compile(r"\d+ tokens"))
             row(page, answer).get_by_role("button", name="+1 min").click()
-            expect(page.locator(".messages")).to_contain_text(re.compile("has a minute more: (15 min 5|16 min)"))
+            expect(page.locator(".messages")).to_contain_text(
+                re.compile("has a minute more: (15 min 5|16 min)")
+            )
             expect(row(page, answer)).to_contain_text("(operator)")
             row(page, answer).get_by_role("button", name="Cancel").click()
             expect(page.locator(".messages")).to_contain_text("is cancelled.")

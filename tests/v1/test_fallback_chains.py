@@ -1,4 +1,4 @@
-"""A second failure, a fallback that cannot take the request, and a rule that is passed over: none happens without a word."""
+"""A second failure, a fallback that cannot take the request, a rule that is passed over: none goes without a word."""
 
 from collections.abc import Iterator
 

@@ -190,7 +190,12 @@ def test_a_rule_that_never_leaves_this_machine_takes_no_provider_at_the_door(
         assert ask(server, **{**SHORT, "model": "gpt-9"}).headers["x-mlx-backend"] == "Afar"
         change = f"/api/settings/rules/{made['id']}"
         assert api.patch(change, json={"local_only": True}).status_code == 422
-        kept_here = {"local_only": True, "provider": None, "target_model": "tiny", "fallbacks": []}
+        kept_here: dict[str, Any] = {
+            "local_only": True,
+            "provider": None,
+            "target_model": "tiny",
+            "fallbacks": [],
+        }
         api.patch(change, json=kept_here).raise_for_status()
         assert ask(server, **{**SHORT, "model": "gpt-9"}).headers["x-mlx-backend"] == "local"
     assert len(afar.asked) == 1
