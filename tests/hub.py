@@ -42,6 +42,15 @@ class Sent:
     authorization: str | None
 
 
+@dataclass(frozen=True)
+class Trickle:
+    """What comes of an answer without an end: a piece, and the next one after so many seconds."""
+
+    piece: bytes
+    pause_seconds: float = 0.0
+    in_headers: bool = False
+
+
 @dataclass
 class Hub:
     """`cut_after`: bytes of a file after which the connection breaks, once for each number. `gate`: bytes of a file
@@ -56,6 +65,7 @@ class Hub:
     at_gate: threading.Event = field(default_factory=threading.Event)
     status: int = 200
     api_status: int = 200
+    api_trickle: Trickle | None = None
     redirect_files_to: str = ""  # another host, as the hub does with large files
     asked: list[str] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
@@ -105,7 +115,9 @@ def hub() -> Iterator[Hub]:
 def _answer(handler: BaseHTTPRequestHandler, told: Hub) -> None:
     address = urlsplit(handler.path)
     told.asked.append(handler.path)
-    if address.path == "/api/models":
+    if told.api_trickle and address.path.startswith("/api/"):
+        _trickle(handler, told, told.api_trickle)
+    elif address.path == "/api/models":
         _json(handler, told.api_status, _found(told, parse_qs(address.query)))
     elif address.path.startswith("/api/models/"):
         name = address.path.removeprefix("/api/models/")
@@ -116,6 +128,13 @@ def _answer(handler: BaseHTTPRequestHandler, told: Hub) -> None:
             _json(handler, told.api_status, _described(name, repository))
     else:
         _file(handler, told, address.path)
+
+
+def _trickle(handler: BaseHTTPRequestHandler, told: Hub, trickle: Trickle) -> None:
+    handler.close_connection = True
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nx-header: " + (b"" if trickle.in_headers else b"\r\n\r\n"))
+    while not told.go.wait(trickle.pause_seconds):
+        handler.wfile.write(trickle.piece)
 
 
 def _found(told: Hub, query: dict[str, list[str]]) -> list[dict[str, Any]]:

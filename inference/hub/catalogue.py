@@ -1,5 +1,7 @@
 """What the hub has: models that match a search, and one repository with its files."""
 
+import asyncio
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +16,8 @@ from inference.hub.plan import HubFile
 
 # Asked over httpx2 and not with HfApi: its list_models waits for an answer without a limit and tries a hub that fails
 # six times, 31 s in all, while somebody looks at an empty page. Address and token are the library's.
-ANSWER_SECONDS = 10.0
+ANSWER_SECONDS = 10.0  # in all, from the connection to the last byte
+MOST_BYTES = 16 * 2**20  # a file is told in about 250, so this is some 60,000 of them
 MOST_FOUND = 30
 REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}\Z", re.ASCII)
 SHOWN = ("downloads", "gated", "pipeline_tag", "safetensors", "tags")
@@ -117,12 +120,8 @@ def _ask(path: str, query: dict[str, Any], repo: str = "") -> Any:
     if constants.is_offline_mode():
         raise HubError("This server is told to stay offline (HF_HUB_OFFLINE).")
     try:
-        with httpx2.Client(timeout=ANSWER_SECONDS, follow_redirects=True) as client:
-            answer = client.get(f"{endpoint()}{path}", params=query, headers=headers())
-            if answer.is_error:
-                raise HubError(_refusal(answer, repo))
-            return answer.json()
-    except httpx2.TimeoutException:
+        return json.loads(asyncio.run(_fetched(f"{endpoint()}{path}", query, repo)))
+    except (TimeoutError, httpx2.TimeoutException):
         raise HubError(f"The hub did not answer within {ANSWER_SECONDS:.0f} s. Try again.") from None
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise HubError(
@@ -130,6 +129,23 @@ def _ask(path: str, query: dict[str, Any], repo: str = "") -> Any:
         ) from None
     except ValueError:
         raise HubError(_NONSENSE) from None
+
+
+async def _fetched(url: str, query: dict[str, Any], repo: str) -> bytes:
+    """Asynchronous for its one clock: httpx2's own begins anew with each byte that comes, in the headers too."""
+    body = bytearray()
+    async with (
+        asyncio.timeout(ANSWER_SECONDS),
+        httpx2.AsyncClient(timeout=None, follow_redirects=True) as client,
+        client.stream("GET", url, params=query, headers=headers()) as answer,
+    ):
+        if answer.is_error:
+            raise HubError(_refusal(answer, repo))
+        async for piece in answer.aiter_bytes():
+            body += piece
+            if len(body) > MOST_BYTES:
+                raise HubError(f"The hub's answer is larger than {MOST_BYTES // 2**20} MB. {_IS_IT_A_HUB}")
+    return bytes(body)
 
 
 def _refusal(answer: httpx2.Response, repo: str) -> str:
@@ -151,7 +167,8 @@ def _refusal(answer: httpx2.Response, repo: str) -> str:
     return f"The hub answered with status {status}. Try again later."
 
 
-_NONSENSE = "The hub's answer cannot be read. Is HF_ENDPOINT the address of a hub?"
+_IS_IT_A_HUB = "Is HF_ENDPOINT the address of a hub?"
+_NONSENSE = f"The hub's answer cannot be read. {_IS_IT_A_HUB}"
 
 
 @contextmanager
