@@ -15,7 +15,7 @@ class CutOut(Schema):
     by_phase: dict[str, int]
 
 
-class FiguresOut(Schema):
+class TimeoutFiguresOut(Schema):
     """Of one endpoint, the last seven days to the hour. Seconds are rounded up; null where nothing ended well."""
 
     path: str
@@ -37,17 +37,17 @@ class FiguresOut(Schema):
 
 @router.get(
     "/timeouts/figures",
-    response=dict[str, FiguresOut],
+    response=dict[str, TimeoutFiguresOut],
     summary="What a deadline would have done, by endpoint",
 )
-def get_figures(request: HttpRequest) -> dict[str, FiguresOut]:
+def get_timeout_figures(request: HttpRequest) -> dict[str, TimeoutFiguresOut]:
     by_key, stored = figures.current(), timeouts.in_force().seconds
     return {e.key: _out(by_key[e.key], stored[e.key]) for e in ENDPOINTS}
 
 
-def _out(found: Figures, stored_seconds: float) -> FiguresOut:
+def _out(found: Figures, stored_seconds: float) -> TimeoutFiguresOut:
     cut = found.would_cut(stored_seconds)
-    return FiguresOut(
+    return TimeoutFiguresOut(
         path=found.endpoint.path,
         requests=found.requests,
         timeouts=found.timeouts,

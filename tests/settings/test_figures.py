@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
@@ -173,3 +174,18 @@ def test_the_floor_of_a_drill_counts_too(settings: Any) -> None:
     assert figures.current()["chat"].would_cut(1).requests == 0  # no such value can be saved
     settings.TIMEOUT_FLOOR_SECONDS = 0.2
     assert figures.current()["chat"].would_cut(1).requests == 1
+
+
+def test_both_kinds_of_figures_document_their_own_fields(client: Client) -> None:
+    client.force_login(User.objects.create_superuser("ada"))
+    told = client.get("/api/openapi.json").json()
+    schemas = told["components"]["schemas"]
+
+    def answer(path: str) -> dict[str, Any]:
+        found: dict[str, Any] = told["paths"][path]["get"]["responses"]["200"]
+        return found["content"]["application/json"]["schema"]
+
+    timeouts = answer("/api/settings/timeouts/figures")["additionalProperties"]["$ref"]
+    log = answer("/api/requests/figures")["$ref"]
+    assert "suggested_seconds" in schemas[timeouts.rpartition("/")[2]]["properties"]
+    assert "tokens_per_second" in schemas[log.rpartition("/")[2]]["properties"]
