@@ -9,7 +9,7 @@ from django.db.models import Count, Max, Q, Sum
 from django.db.models.functions import Substr
 from django.utils import timezone
 
-from settings_app.models import RequestLog
+from settings_app.models import Provider, RequestLog
 
 MINUTES = 60
 RETRY_MINUTES = 10
@@ -79,18 +79,27 @@ def failures_in_a_row(providers: Collection[str]) -> dict[str, tuple[int, str]]:
 def _told_of(providers: Collection[str]) -> Iterator[tuple[str, str | None]]:
     """Newest first, a provider and why it failed; None: it did not."""
     since = timezone.now() - timedelta(minutes=MINUTES)
+    # "Afar East" before "Afar", also if it is switched off
+    names = sorted({*providers, *Provider.objects.values_list("name", flat=True)}, key=len, reverse=True)
     rows = (
         RequestLog.objects.filter(Q(backend__in=providers) | ~Q(fell_back=""), at__gte=since)
         .order_by("-at")  # whose index ends with the hour; by id the whole log is read
-        .values_list("backend", "status", "error_code", "fell_back")[:MOST_READ]
+        .values_list("backend", "status", "phase", "error_code", "fell_back")[:MOST_READ]
     )
-    for backend, status, error, fell_back in rows:
-        if backend in providers and status in (RequestLog.Status.OK, RequestLog.Status.ERROR):
-            yield backend, None if status == RequestLog.Status.OK else error
+    for backend, status, phase, error, fell_back in rows:
+        if backend in providers and status == RequestLog.Status.OK:
+            yield backend, None
+        elif backend in providers and _failed(status, phase):
+            yield backend, error
         for failed in reversed(fell_back.split("; ")):
-            for provider in providers:
-                if failed.startswith(f"{provider} "):
-                    yield provider, failed.rpartition(": ")[2]
+            provider = next((name for name in names if failed.startswith(f"{name} ")), "")
+            if provider in providers:
+                yield provider, failed.rpartition(": ")[2]
+
+
+def _failed(status: str, phase: str) -> bool:
+    """Whether that was the provider's doing; also if the time was up while it was waited for."""
+    return status == RequestLog.Status.ERROR or (status == RequestLog.Status.TIMEOUT and phase == "cloud")
 
 
 def _by_minute(since: datetime) -> Iterator[tuple[str, int, int]]:

@@ -13,10 +13,17 @@ from inference import attention
 from inference.place_state import PlaceState
 from inference.request_log import request_log
 from settings_app import last_hour, pool_settings, tally
-from settings_app.models import RequestLog, Timeout
+from settings_app.models import Provider, RequestLog, Timeout
 from tests.log_row import log_row
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def plenty_of_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the disk is on which the tests run."""
+    usage = shutil._ntuple_diskusage(1000 * 2**30, 0, 900 * 2**30)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
 
 
 def plant(*rows: RequestLog) -> None:
@@ -49,6 +56,21 @@ def test_a_provider_fails_until_a_request_to_it_goes_well() -> None:
     assert failing()["Afar"][0] == 3
     plant(log_row(backend="Afar"))
     assert set(failing()) == {"Near"}
+
+
+def test_a_provider_that_is_not_in_time_fails_too() -> None:
+    late: dict[str, Any] = {"backend": "Afar", "status": "timeout", "error_code": "deadline_exceeded"}
+    plant(log_row(phase="queue", **late))  # it had not been asked
+    assert last_hour.failures_in_a_row(["Afar"]) == {}
+    plant(log_row(phase="cloud", **late))
+    assert last_hour.failures_in_a_row(["Afar"]) == {"Afar": (1, "deadline_exceeded")}
+
+
+def test_a_provider_is_not_taken_for_one_whose_name_begins_its_own() -> None:
+    plant(log_row(fell_back="Afar East large: 500 server_error"))
+    assert set(last_hour.failures_in_a_row(["Afar", "Afar East"])) == {"Afar East"}
+    Provider.objects.create(name="Afar East", base_url="https://afar.example", enabled=False)
+    assert last_hour.failures_in_a_row(["Afar"]) == {}
 
 
 def test_who_asks_again_and_again_is_told() -> None:
