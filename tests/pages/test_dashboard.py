@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from inference import attention
 from tests.conftest import FLOOR, warm
 from tests.pages import PASSWORD, sign_in
 from tests.pages.test_browser import SCREENS, _screen_name, assert_clean
@@ -42,10 +43,15 @@ def page(server: Server, browser: Browser) -> Iterator[Page]:
     assert complaints == []
 
 
-def test_it_comes_first_and_says_that_there_is_nothing_to_say(page: Page) -> None:
+def test_it_comes_first_and_says_that_there_is_nothing_to_say(page: Page, server: Server) -> None:
     expect(page).to_have_title("Dashboard | MLX Manager")
     expect(page.get_by_role("link", name="Dashboard")).to_have_attribute("aria-current", "page")
-    expect(page.locator("#attention")).to_contain_text("Nothing needs your attention.")
+    items = page.locator("#attention .attention li")
+    if attention.disk(server.home):  # the tests run on one that is nearly full, which is said
+        expect(items).to_have_count(1)
+        expect(items).to_contain_text("is nearly full")
+    else:
+        expect(page.locator("#attention")).to_contain_text("Nothing needs your attention.")
     expect(page.locator("#health")).to_contain_text("Ready")
     expect(page.locator("#in-flight")).to_contain_text("0 requests", timeout=SEEN_MS)
     expect(page.locator("#misses")).to_contain_text("No request missed its deadline.")
@@ -86,31 +92,31 @@ def test_by_keyboard_the_table_is_opened_and_stays_open(page: Page, server: Serv
 
 
 def test_what_needs_somebody_is_said_and_leads_there(page: Page, server: Server) -> None:
-    attention = page.locator("#attention")
+    told_of = page.locator("#attention")
     with planted(server) as provider, server.api() as api:
         rule(server, provider, "afar")
         provider.status = 500
         ask(server, **{**SHORT, "model": "afar"})
         told = "Provider Afar: the last request failed, with provider_failed."
-        expect(attention).to_contain_text(told, timeout=SEEN_MS)
+        expect(told_of).to_contain_text(told, timeout=SEEN_MS)
         provider.status = 200
         ask(server, **{**SHORT, "model": "afar"})
-        expect(attention).not_to_contain_text("the last request failed", timeout=SEEN_MS)
+        expect(told_of).not_to_contain_text("the last request failed", timeout=SEEN_MS)
         provider.no_models, provider.status = True, 401
         api.post(f"/api/settings/providers/{provider.id}/test").raise_for_status()
-        expect(attention).to_contain_text(
+        expect(told_of).to_contain_text(
             "Provider Afar: the last test of the connection failed.", timeout=SEEN_MS
         )
         api.patch(f"/api/settings/providers/{provider.id}", json={"enabled": False}).raise_for_status()
         told = "Rule 1 (afar) is passed over: provider Afar is switched off."
-        expect(attention).to_contain_text(told, timeout=SEEN_MS)
+        expect(told_of).to_contain_text(told, timeout=SEEN_MS)
         for retries in (1, 2):
             with server.http(headers={"x-stainless-retry-count": str(retries)}) as http:
                 http.post("/v1/chat/completions", json=SHORT)
-        expect(attention).to_contain_text(
+        expect(told_of).to_contain_text(
             "A client without a key keeps asking tiny again: 2 requests", timeout=SEEN_MS
         )
-        attention.get_by_role("link", name="Look into it: Rule 1 (afar)").click()
+        told_of.get_by_role("link", name="Look into it: Rule 1 (afar)").click()
         expect(page).to_have_url(re.compile(r"/settings/#rules$"))
     server.rows("UPDATE settings_app_requestlog SET client_retries = 0")
 
