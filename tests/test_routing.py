@@ -137,9 +137,9 @@ def test_hostile_patterns_and_names_take_linear_time(pattern: str) -> None:
     took = []
     for length in (10_000, 100_000):
         name = "a" * length + "!?"
-        began = time.perf_counter()
+        began = time.thread_time()
         match(name)
-        took.append(time.perf_counter() - began)
+        took.append(time.thread_time() - began)
     assert took[1] < max(took[0], 0.002) * 40
 
 
@@ -149,25 +149,25 @@ def test_no_pattern_and_no_name_take_long(patterns: list[str], end: str) -> None
     """Half a second is 25 µs for each letter; what goes back over a name takes years for 40 of them."""
     hostile = [("regex", pattern + end) for pattern in patterns]
     index = PatternIndex(hostile)
-    began = time.perf_counter()
+    began = time.thread_time()
     index.matching("a" * 20_000 + "?")
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
     name = "a" * 499 + "?"
-    began = time.perf_counter()
+    began = time.thread_time()
     followed(name, [rule(pattern, kind, position=i) for i, (kind, pattern) in enumerate(hostile, 1)])
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 def test_a_thousand_rules_cost_a_known_name_nothing_and_a_new_one_little() -> None:
     settings = stored(*(rule(f"(x+)+{n}", "regex", position=n) for n in range(1, 1001)), rule("n*", "glob"))
     decide("new", settings)  # compiles
-    began = time.perf_counter()
+    began = time.thread_time()
     decide("never-seen", settings)
-    new = time.perf_counter() - began
-    began = time.perf_counter()
+    new = time.thread_time() - began
+    began = time.thread_time()
     for _ in range(1000):
         decide("new", settings)
-    assert (time.perf_counter() - began) / 1000 < 50e-6
+    assert (time.thread_time() - began) / 1000 < 50e-6
     assert new < 0.1
 
 
@@ -187,10 +187,10 @@ def test_a_refusal_is_kept_too_and_made_anew_for_each_request() -> None:
     refused = []
     took = []
     for _ in range(200):
-        began = time.perf_counter()
+        began = time.thread_time()
         with pytest.raises(ModelNotFound) as raised:
             decide("x" * 400, settings)
-        took.append(time.perf_counter() - began)
+        took.append(time.thread_time() - began)
         refused.append(raised.value)
     assert sorted(took)[100] < 100e-6 < took[0]  # only the first one walks the rules
     assert len({id(error) for error in refused}) == 200

@@ -160,11 +160,13 @@ def test_a_million_requests_cost_a_page_little(bearer: Client) -> None:
             f"INSERT INTO {RequestLog._meta.db_table} ({', '.join(columns)}) "
             f"SELECT {copied} FROM many, {RequestLog._meta.db_table}"
         )
-    bearer.get(URL)
-    plant(log_row(decode_ms=90_000))
     begun = time.thread_time()
+    bearer.get(URL)
+    counted = time.thread_time()
+    plant(log_row(decode_ms=90_000))
+    asked = time.thread_time()
     found = bearer.get(URL).json()["chat"]
-    assert time.thread_time() - begun < 0.1
+    assert time.thread_time() - asked < (counted - begun) / 3
     assert found["requests"] == 100_002
     assert len(json.dumps(found)) < 20_000
 

@@ -266,6 +266,27 @@ def test_chunk_and_prompt_cache_reach_a_runner_that_runs(pool_server: Server, ap
     assert pool_server.runner_pids() == pids
 
 
+def test_a_request_stops_at_the_end_of_a_chunk_of_the_size_that_is_set(
+    pool_server: Server, api: httpx2.Client
+) -> None:
+    """What a cut prefill leaves for the second try is whole chunks: that tells their size from outside."""
+    put(api, prefill_chunk=2048)
+    use(pool_server, "ant")  # it is loaded, with another chunk
+    put(api, prefill_chunk=128)
+    for attempt in range(5):
+        long = [{"role": "user", "content": f"{attempt} " + "bananas? " * 700}]
+        body = {**SHORT, "model": "ant", "messages": long}
+        began = ask(pool_server, **body, timeout=0.2)  # where it is cut depends on how fast the machine is
+        usage = ask(pool_server, **body).json()["usage"]
+        kept = int(usage["prompt_tokens_details"]["cached_tokens"])
+        if began.status_code == 504 and began.json()["error"]["phase"] == "prefill" and kept > 128:
+            break
+    else:
+        raise AssertionError("no prefill was cut in its middle")
+    assert kept < usage["prompt_tokens"] - 1
+    assert kept % 128 in range(16), "what the prompts before have in common with it, and whole chunks"
+
+
 def test_load_unload_and_pin_by_hand(pool_server: Server, api: httpx2.Client) -> None:
     answer = api.post("/api/models/ant/load")
     assert (answer.status_code, answer.json()["state"]) == (202, "loading")
