@@ -326,7 +326,7 @@ def test_one_that_has_ended_is_not_found_and_strangers_learn_nothing(
 
 
 def test_what_runs_is_told_as_it_is(server: Server, api: httpx2.Client) -> None:
-    key = server.manage("create_api_key", "laptop").stdout.splitlines()[-1]
+    key = server.manage("create_api_key", "laptop-that-runs").stdout.splitlines()[-1]
     assert running(api) == []
     with server.http(headers={"authorization": f"Bearer {key}"}) as http:
         body = {**LONG, "stream": True}
@@ -340,7 +340,7 @@ def test_what_runs_is_told_as_it_is(server: Server, api: httpx2.Client) -> None:
                 "model": "tiny",
                 "served_model": "tiny",
                 "backend": "local",
-                "api_key": "laptop",
+                "api_key": "laptop-that-runs",
                 "streamed": True,
                 "phase": "decode",
                 "deadline_seconds": 900,
@@ -463,11 +463,11 @@ def test_a_viewer_does_not_hold_the_server_up_when_it_stops(tmp_path: Path) -> N
             assert list(told) == []
 
 
-SECRET = "Zq7wXv9KpL2mN4tR8sYbG3hJ5dF6cA1e"
+SECRET = "hJ5dF6cA1eG3Zq7wXv9KpL2mN4tR8sYb"
 
 
 def test_nothing_of_what_was_said_nor_a_key_is_shown_anywhere(server: Server, api: httpx2.Client) -> None:
-    key = server.manage("create_api_key", "planted").stdout.splitlines()[-1]
+    key = server.manage("create_api_key", "planted-in-running").stdout.splitlines()[-1]
     headers = {"authorization": f"Bearer {key}", "x-planted": SECRET, "user-agent": SECRET}
     body = {**LONG, "stream": True, "user": SECRET, "messages": [{"role": "user", "content": SECRET}]}
     with server.http() as http, server.http(headers=headers) as client:
