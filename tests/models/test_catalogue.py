@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from huggingface_hub import constants
 
 from inference.hub import catalogue
 from inference.hub.catalogue import HubError
@@ -12,7 +13,7 @@ from tests.models.conftest import REPO
 
 @pytest.fixture(autouse=True)
 def asked(told: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogue.constants, "ENDPOINT", told.url)
+    monkeypatch.setattr(constants, "ENDPOINT", told.url)
 
 
 def test_what_comes_in_time_is_read(told: Hub) -> None:

@@ -184,8 +184,9 @@ def test_both_kinds_of_figures_document_their_own_fields(client: Client) -> None
     schemas = told["components"]["schemas"]
 
     def answer(path: str) -> dict[str, Any]:
-        found: dict[str, Any] = told["paths"][path]["get"]["responses"]["200"]
-        return found["content"]["application/json"]["schema"]
+        found = told["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]
+        schema: dict[str, Any] = found["schema"]
+        return schema
 
     timeouts = answer("/api/settings/timeouts/figures")["additionalProperties"]["$ref"]
     log = answer("/api/requests/figures")["$ref"]
