@@ -165,7 +165,8 @@ def test_a_fallback_gets_the_rest_of_the_deadline_and_no_new_one(house: House) -
     assert raised.value.status_code == 504
     assert 1.0 <= time.monotonic() - began < 1.5
     error: Any = raised.value.body
-    assert (error["phase"], error["source"]) == ("decode", "client")
+    assert error["source"] == "client"
+    assert error["phase"] in ("prefill", "decode")  # at the local model, which the rest of the second was for
     assert error["elapsed"]["cloud"] == pytest.approx(0.5, abs=0.2)
 
 
