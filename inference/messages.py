@@ -10,13 +10,17 @@ import msgspec
 
 
 class Sampling(msgspec.Struct, frozen=True, array_like=True):
-    """How tokens are chosen. `temperature` 0 is greedy; `max_tokens` None is as many as the context holds."""
+    """How tokens are chosen. `temperature` 0 is greedy; `max_tokens` None is as many as the context holds.
+
+    `logit_bias`: pairs of a token and what is added to its logit.
+    """
 
     max_tokens: int | None = None
     temperature: float = 1.0
     top_p: float = 1.0
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    logit_bias: tuple[tuple[int, float], ...] = ()
 
 
 class ChatPrompt(msgspec.Struct, frozen=True, tag=True, array_like=True):

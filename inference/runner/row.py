@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from inference.messages import Add, Done, Prefill
+from inference.runner.logits_processors import processors_for
 from inference.runner.sampling import Sampler, sampler_for
 from inference.runner.stop_strings import StopStrings
 
@@ -18,6 +19,7 @@ class Row:
         self.prompt = prompt
         self.max_tokens = max_tokens
         self.sampler: Sampler = sampler_for(command.sampling)
+        self.processors = processors_for(command.sampling)
         self.uid: int | None = None  # the generator's; None while it waits for a place
         self.prompt_done = 0  # of the prompt's tokens, with those that were cached
         self.cached_tokens = 0

@@ -9,6 +9,7 @@ import mlx.core as mx
 from mlx_lm.generate import generate_step
 from mlx_lm.models.cache import make_prompt_cache
 
+from inference.runner.logits_processors import Processor
 from inference.runner.prompt_cache import LayerCaches
 from inference.runner.sampling import Sampler
 
@@ -25,6 +26,7 @@ class Prompted:
 class Generated:
     uid: int
     token: int
+    logprobs: mx.array
     finish_reason: str | None
     prompt_cache: LayerCaches | None = None
     all_tokens: list[int] | None = None
@@ -36,6 +38,7 @@ class _Work:
     prompt: list[int]
     max_tokens: int
     sampler: Sampler
+    processors: list[Processor]
     caches: LayerCaches
     known: list[int]  # the tokens that the caches hold
     prompt_done: int = 0
@@ -60,11 +63,13 @@ class SerialGenerator:
         caches: list[LayerCaches | None],
         all_tokens: list[list[int]],
         samplers: list[Sampler],
+        logits_processors: list[list[Processor]],
     ) -> list[int]:
-        [prompt], [limit], [cache], [known], [sampler] = prompts, max_tokens, caches, all_tokens, samplers
+        [prompt], [limit], [cache], [known] = prompts, max_tokens, caches, all_tokens
+        [sampler], [processors] = samplers, logits_processors
         self._uid += 1
         cache = make_prompt_cache(self._model) if cache is None else cache
-        self._work = _Work(self._uid, prompt, limit, sampler, cache, known)
+        self._work = _Work(self._uid, prompt, limit, sampler, processors, cache, known)
         return [self._uid]
 
     def extract_cache(self, uids: list[int]) -> dict[int, tuple[LayerCaches, list[int]]]:
@@ -105,12 +110,13 @@ class SerialGenerator:
             self._model,
             max_tokens=work.max_tokens,
             sampler=work.sampler,
+            logits_processors=[_with_all_before(work.known, processor) for processor in work.processors],
             prompt_cache=work.caches,
         )
         return Prompted(work.uid, (total, total), end_of_segment=True, end_of_prompt=True)
 
     def _decode(self, work: _Work, tokens: Iterator[Any]) -> Generated:
-        token, _ = next(tokens)
+        token, logprobs = next(tokens)
         # It computes one token ahead: the caches hold the one that it gives.
         work.known += work.prompt[-1:] if work.made == 0 else []
         work.known.append(token)
@@ -119,6 +125,12 @@ class SerialGenerator:
         if token in self._stop_tokens:
             reason = "stop"
         if reason is None:
-            return Generated(work.uid, token, None)
+            return Generated(work.uid, token, logprobs, None)
         self._work = None
-        return Generated(work.uid, token, reason, work.caches, work.known)
+        return Generated(work.uid, token, logprobs, reason, work.caches, work.known)
+
+
+def _with_all_before(known: list[int], processor: Processor) -> Processor:
+    """generate_step shows a processor what it was given and made itself; the batch shows the whole prompt."""
+    before = mx.array(known, dtype=mx.uint32)
+    return lambda tokens, logits: processor(mx.concatenate([before, tokens]), logits)

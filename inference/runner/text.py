@@ -10,6 +10,7 @@ from mlx_lm.models.cache import can_trim_prompt_cache, make_prompt_cache
 
 from inference.messages import Add, Embed, Event, Ready, Refused, Sampling, Stats, Tokens
 from inference.runner.loading import Loaded, held_bytes
+from inference.runner.logits_processors import check_bias
 from inference.runner.options import Options
 from inference.runner.pace import PrefillPace
 from inference.runner.prompt import Unusable, cannot_prepare, prompt_text, prompt_tokens, room_for
@@ -49,7 +50,7 @@ class TextModel:
         self._max_rows = MAX_ROWS if batching else 1
         self._rows: dict[str, Row] = {}
         self._in_generator: dict[int, Row] = {}
-        self._warm_up()
+        self._vocabulary = min(self._warm_up(), len(self._tokenizer))
 
     @property
     def busy(self) -> bool:
@@ -78,6 +79,7 @@ class TextModel:
         try:
             prompt = prompt_tokens(self._tokenizer, command.prompt)
             max_tokens = room_for(command, prompt, self._context_tokens)
+            check_bias(command.sampling, self._vocabulary)
             echo = prompt_text(self._tokenizer, command.prompt, prompt) if command.echo else ""
             self._rows[command.id] = Row(command, prompt, max_tokens, self._tokenizer.detokenizer)
         except Unusable as error:
@@ -129,6 +131,7 @@ class TextModel:
                 caches=[caches],
                 all_tokens=[row.prompt[: row.prompt_done]],
                 samplers=[row.sampler],
+                logits_processors=[row.processors],
             )
             self._in_generator[row.uid] = row
         return [row.prefill() for row in waiting]
@@ -209,13 +212,20 @@ class TextModel:
             if not can_trim_prompt_cache(caches):
                 self._prompt_cache.keep(tokens, caches)
 
-    def _warm_up(self) -> None:
-        """Have the kernels compiled before Ready: the first request would wait a second for them."""
+    def _warm_up(self) -> int:
+        """Have the kernels compiled before Ready: the first request would wait a second for them.
+
+        Gives the number of logits that the model makes; a tokenizer may know fewer tokens, or more.
+        """
         sampler = sampler_for(Sampling(top_p=0.5))
-        self._generator.insert([[0, 0]], [1], caches=[None], all_tokens=[[]], samplers=[sampler])
-        while not self._generator.next()[1]:
-            pass
+        self._generator.insert(
+            [[0, 0]], [1], caches=[None], all_tokens=[[]], samplers=[sampler], logits_processors=[[]]
+        )
+        generated: list[Any] = []
+        while not generated:
+            generated = self._generator.next()[1]
         mx.clear_cache()
+        return int(generated[0].logprobs.size)
 
     def _prefilling(self) -> int:
         return sum(not row.decoding for row in self._in_generator.values())
