@@ -8,11 +8,11 @@ from pathlib import Path
 from django.conf import settings
 from django.urls import reverse
 
-from inference.memory import GB, size_text
 from inference.place_state import PlaceState
 from inference.request_log import request_log
 from settings_app import last_hour, marks, pool_settings, stored, timeouts
 from settings_app.models import Provider
+from settings_app.sizes import GB, size_text
 
 FULL_SHARE, PLENTY_BYTES, FEW_BYTES = 0.05, 20 * GB, 1 * GB
 

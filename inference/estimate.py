@@ -3,17 +3,17 @@
 import importlib.metadata
 import json
 import math
-import struct
 import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+
+from inference.disk import weights
+from inference.disk.weights import Faulty
 
 WORKING_SHARE = (
     0.1  # for caches and buffers of the first requests; what is really held replaces the estimate at Ready
 )
-LARGEST_HEADER_BYTES = 100_000_000  # as safetensors itself has it
 CUDA_PACKAGES = ("mlx-cuda-13", "mlx-cuda-12", "mlx-cuda")
 FLOATS = ("F64", "F32", "F16", "BF16")
 DEQUANTIZED_MAX_BYTES = 4 * 2**30  # as inference/runner/loading.py, which may import mlx
@@ -54,7 +54,7 @@ def needed_bytes(folder: Path, *, on_cpu: bool | None = None) -> int:
         AttributeError,
         ArithmeticError,
         RecursionError,
-        struct.error,
+        Faulty,
     ):
         resident = size_bytes(folder)
     return math.ceil(resident * (1 + WORKING_SHARE))
@@ -76,19 +76,19 @@ def _is_installed(package: str) -> bool:
     return True
 
 
-def _on_cpu(weights: Weights) -> int:
+def _on_cpu(held: Weights) -> int:
     """As inference/runner/loading.py puts them: floats become float32, and quantised numbers too in a small model."""
-    floats = weights.float_count * 4
-    whole = floats + weights.packed_count * 4
-    packed = whole if whole <= DEQUANTIZED_MAX_BYTES else floats + weights.packed_bytes
-    return packed + weights.other_bytes
+    floats = held.float_count * 4
+    whole = floats + held.packed_count * 4
+    packed = whole if whole <= DEQUANTIZED_MAX_BYTES else floats + held.packed_bytes
+    return packed + held.other_bytes
 
 
 def _weights(folder: Path) -> Weights:
     bits = _bits(folder)
     floats = packed_bytes = packed_count = other = 0
     for file in _files(folder):
-        for name, tensor in _header(file).items():
+        for name, tensor in weights.header(file).items():
             count = math.prod(tensor["shape"])
             nbytes = tensor["data_offsets"][1] - tensor["data_offsets"][0]
             if tensor["dtype"] == "U32" and bits:
@@ -114,17 +114,6 @@ def _bits(folder: Path) -> dict[str, int]:
     if not all(0 < bits <= 32 for bits in widths.values()):
         raise ValueError("a number of so many bits is none")
     return widths
-
-
-def _header(file: Path) -> dict[str, Any]:
-    """The tensors of a safetensors file by name: dtype, shape, data_offsets."""
-    with file.open("rb") as opened:
-        (length,) = struct.unpack("<Q", opened.read(8))
-        if length > LARGEST_HEADER_BYTES:
-            raise ValueError(f"{file} has no header")
-        header: dict[str, Any] = json.loads(opened.read(length))
-    header.pop("__metadata__", None)
-    return header
 
 
 def _files(folder: Path) -> list[Path]:

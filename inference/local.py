@@ -25,6 +25,7 @@ from inference.messages import (
     Stop,
 )
 from inference.process import RunnerProcess
+from settings_app.sizes import size_text
 
 log = logging.getLogger(__name__)
 
@@ -161,10 +162,10 @@ class Runner:
         match event:
             case Loading():
                 if self.loading is None:
-                    log.info("runner of %s loads %d MB", self.name, event.bytes_total // 1_000_000)
+                    log.info("runner of %s loads %s", self.name, size_text(event.bytes_total))
                 self.loading = event
             case Ready():
-                log.info("runner of %s is ready, %d MB", self.name, event.memory_bytes // 1_000_000)
+                log.info("runner of %s is ready, %s", self.name, size_text(event.memory_bytes))
                 self.ready = event
                 self._on_change()
             case LoadFailed():

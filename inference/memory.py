@@ -1,20 +1,10 @@
-"""Memory in words: sizes, and what is lacking where a model does not fit."""
+"""What is lacking where a model does not fit, in words."""
 
 from collections.abc import Sequence
 
 from inference.errors import InsufficientMemory
 from inference.eviction import Holder, Limits, could_have
-
-MB, GB = 2**20, 2**30
-
-
-def size_text(size_bytes: float) -> str:
-    """As people say it: 512 MB, 1.5 GB, 20 GB. A GB has 2^30 bytes, as in the memory limit."""
-    if size_bytes < 10 * MB:
-        return f"{size_bytes / MB:.1f} MB"
-    if size_bytes < GB:
-        return f"{size_bytes / MB:.0f} MB"
-    return f"{size_bytes / GB:.1f} GB"
+from settings_app.sizes import size_text
 
 
 def no_room(name: str, need_bytes: int, holders: Sequence[Holder], limits: Limits) -> InsufficientMemory:

@@ -14,8 +14,8 @@ import msgspec
 import zmq
 import zmq.asyncio
 
-from inference.memory import GB
 from inference.messages import Command, Event
+from settings_app.sizes import GB
 from settings_app.snapshot import Model, Pool
 
 log = logging.getLogger(__name__)

@@ -13,6 +13,7 @@ from inference.eviction import Holder, Limits
 from inference.memory import no_room
 from inference.place import Place, State
 from settings_app import pool_settings
+from settings_app.sizes import size_text
 from settings_app.snapshot import EMPTY, Model, Snapshot
 
 log = logging.getLogger(__name__)
@@ -173,9 +174,9 @@ class Room:
         held = sum(holder.bytes for holder in self._holders() if not holder.leaving)
         if held > limits.bytes and not self._was_over:
             log.warning(
-                "models hold %d MB of %d MB, and none that could be unloaded is idle",
-                held // 1_000_000,
-                limits.bytes // 1_000_000,
+                "models hold %s of %s, and none that could be unloaded is idle",
+                size_text(held),
+                size_text(limits.bytes),
             )
         self._was_over = held > limits.bytes
 

@@ -8,7 +8,7 @@ from settings_app import one_row, snapshot
 from settings_app.changes import Author
 from settings_app.forms.pool import PoolForm
 from settings_app.models import Pool
-from settings_app.models.pool import GB
+from settings_app.sizes import GB
 
 
 def current() -> Pool:

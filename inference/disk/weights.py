@@ -23,7 +23,7 @@ def header(file: Path) -> dict[str, Any]:
             found = json.loads(weights.read(length))
             tensors = {name: tensor for name, tensor in found.items() if name != "__metadata__"}
             end = max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise Faulty(f"{file.name} is no safetensors file") from None
     if size < 8 + length + end:
         raise Faulty(f"{file.name} is cut short: {8 + length + end - size} bytes are missing")

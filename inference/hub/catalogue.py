@@ -13,6 +13,7 @@ from django.conf import settings
 from huggingface_hub import constants, get_token
 
 from inference.hub.plan import HubFile
+from settings_app.sizes import size_text
 
 # Asked over httpx2 and not with HfApi: its list_models waits for an answer without a limit and tries a hub that fails
 # six times, 31 s in all, while somebody looks at an empty page. Address and token are the library's.
@@ -144,7 +145,7 @@ async def _fetched(url: str, query: dict[str, Any], repo: str) -> bytes:
         async for piece in answer.aiter_bytes():
             body += piece
             if len(body) > MOST_BYTES:
-                raise HubError(f"The hub's answer is larger than {MOST_BYTES // 2**20} MB. {_IS_IT_A_HUB}")
+                raise HubError(f"The hub's answer is larger than {size_text(MOST_BYTES)}. {_IS_IT_A_HUB}")
     return bytes(body)
 
 

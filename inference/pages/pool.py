@@ -9,13 +9,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from inference.errors import ApiError
-from inference.memory import MB, size_text
 from inference.place_state import PlaceState
 from inference.pool import pool
 from settings_app import changes, local_models, pool_settings
 from settings_app.changes import page_author
 from settings_app.forms.pool import PoolForm
 from settings_app.models import LocalModel
+from settings_app.sizes import MB, size_text
 from settings_app.views import sections
 from settings_app.views.staff import staff_only
 

@@ -100,7 +100,7 @@ class TextModel:
         logger.info(
             "from now on at most %d tokens of a prompt in a step, and %d MB of prompts that were read",
             prefill_chunk,
-            prompt_cache_bytes // 1_000_000,
+            prompt_cache_bytes // 2**20,
         )
 
     def drop(self, id: str, reason: Reason, since: float) -> list[Event]:

@@ -6,8 +6,9 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
+from settings_app.sizes import GB
+
 PERCENT = (10, 95)
-GB = 2**30
 
 
 def gb_bounds() -> tuple[float, float]:

