@@ -1,11 +1,13 @@
 """What is known of a request before its body is read."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from django.http import HttpRequest
 
 from inference import routing
-from inference.call import Call
+from inference.call import Call, new_id
 from inference.deadline import Deadline, client_wish
 from settings_app.endpoints import Endpoint
 from settings_app.snapshot import EMPTY, Key, Snapshot
@@ -13,13 +15,17 @@ from settings_app.snapshot import EMPTY, Key, Snapshot
 
 @dataclass
 class Arrival:
-    """`at`: seconds of `time.monotonic()` when the request reached the app. `key`: None on loopback without one.
+    """`at`: seconds of `time.monotonic()` when the request reached the app, and `date` the same for people.
 
-    `settings` are those stored at that moment; `asked`, the model's name, and `call` are known once the body was read.
+    `path`: of the endpoint; "" for what is no request to a model, and leaves no row. `key`: None on loopback without
+    one. `settings` are those stored at that moment; `asked`, the model's name, and `call` are known once the body was
+    read.
     """
 
-    id: str
-    at: float
+    id: str = field(default_factory=new_id)
+    at: float = field(default_factory=time.monotonic)
+    date: datetime = field(default_factory=lambda: datetime.now(UTC))
+    path: str = ""
     settings: Snapshot = EMPTY
     key: Key | None = None
     asked: str = ""
@@ -46,6 +52,7 @@ class Arrival:
                 highest_seconds=endpoint.highest_seconds,
             ),
             arrived=self.at,
+            at=self.date,
             streamed=streamed,
             key_name=self.key.name if self.key else "",
             fell_back=list(decision.passed_over),

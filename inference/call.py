@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
+from typing import Any
 
 from inference.deadline import Deadline
 from inference.errors import ApiError, Cancelled, DeadlineExceeded
@@ -13,14 +13,7 @@ from inference.inbox import Inbox
 from inference.routing import Decision, Target
 from settings_app.durations import number_text
 from settings_app.endpoints import Endpoint
-
-
-class Phase(StrEnum):
-    QUEUE = "queue"
-    LOAD = "load"
-    PREFILL = "prefill"
-    DECODE = "decode"
-    CLOUD = "cloud"
+from settings_app.phases import Phase
 
 
 @dataclass
@@ -63,6 +56,7 @@ class Call:
     answering: bool = False  # the status line is out
     cancelled: Cancelled | None = None  # by the operator; what it is going to end with
     abort: Callable[[], object] = lambda: None
+    begun: bool = False  # from here on `completion.run` sees to its end
     outcome: Outcome | None = None
     row_ids: list[str] = field(default_factory=list)
     progress: dict[str, tuple[int, int]] = field(
@@ -92,6 +86,26 @@ class Call:
     def created(self) -> int:
         """Unix time, as OpenAI's answers carry it."""
         return int(self.at.timestamp())
+
+    def named(self) -> dict[str, Any]:
+        """What was asked for by whom, and who serves it: all that may be told of it, in the log's names and lengths."""
+        return {
+            "endpoint": self.endpoint.path,
+            "model": self.decision.asked[:200],
+            "served_model": self.target.model[:200],
+            "backend": self.target.backend,
+            "api_key": self.key_name,
+        }
+
+    def standing(self) -> dict[str, Any]:
+        """How far it is, in the same names."""
+        return {
+            "phase": self.phase.value,
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "deadline_seconds": self.deadline.seconds,
+            "deadline_source": self.deadline.source,
+        }
 
     def enter(self, phase: Phase) -> None:
         now = time.monotonic()

@@ -49,20 +49,12 @@ class CallState:
 
 def state_of(call: Call) -> CallState:
     return CallState(
+        **call.named(),
+        **call.standing(),
         id=call.id,
         at=call.at,
-        endpoint=call.endpoint.path,
-        model=call.decision.asked[:200],
-        served_model=call.target.model[:200],
-        backend=call.target.backend,
-        api_key=call.key_name,
         streamed=call.streamed,
-        phase=call.phase.value,
-        prompt_tokens=call.prompt_tokens,
-        completion_tokens=call.completion_tokens,
         elapsed_seconds=time.monotonic() - call.arrived,
         first_token_seconds=call.first_token,
-        deadline_seconds=call.deadline.seconds,
-        deadline_source=call.deadline.source,
         cancelled=call.cancelled is not None,
     )

@@ -45,6 +45,7 @@ async def run(call: Call, asked: Asked, settings: Snapshot) -> Batches:
     and the request goes into the log.
     """
     running.begin(call)
+    call.begun = True
     try:
         request_log.began(call)
         async with aclosing(bounded(_targets(call, asked, settings), call.deadline)) as batches:

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import ipaddress
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from urllib.parse import unquote, urlsplit
 
@@ -17,7 +16,6 @@ from django.utils.decorators import async_only_middleware
 from inference import page_session
 from inference.api import body, chat, completions, embeddings, models
 from inference.arrival import Arrival
-from inference.call import new_id
 from inference.errors import (
     OUR_FAULT,
     ApiError,
@@ -62,7 +60,7 @@ def v1_middleware(get_response: GetResponse) -> GetResponse:
 
 async def serve(request: HttpRequest) -> HttpResponseBase:
     """The answer to a request under /v1, whatever goes wrong on the way to it."""
-    arrival = Arrival(id=new_id(), at=getattr(request, "scope", {}).get("arrived", time.monotonic()))
+    arrival: Arrival = getattr(request, "scope", {}).get("arrival") or Arrival()
     try:
         response = await _answer(request, arrival)
     except ApiError as error:
@@ -71,8 +69,7 @@ async def serve(request: HttpRequest) -> HttpResponseBase:
         body.log_failure(arrival.id)
         response = _refused(request, arrival, InternalError(OUR_FAULT))
     except asyncio.CancelledError:  # the client left; work that has begun writes its row itself
-        if arrival.call is None and request.path in BY_PATH:
-            request_log.left(arrival, request.path)
+        request_log.over(arrival)
         raise
     _mark(response, request, arrival)
     response._has_been_logged = True  # type: ignore[attr-defined]  # Django would call a 504 its own error
@@ -102,11 +99,7 @@ def _mark(response: HttpResponseBase, request: HttpRequest, arrival: Arrival) ->
 
 def _refused(request: HttpRequest, arrival: Arrival, error: ApiError) -> HttpResponseBase:
     log.info("%s %s %s: %d %s", arrival.id, request.method, request.path, error.status, error.code)
-    if arrival.call and arrival.call.outcome is None:
-        arrival.call.failed(error)
-        request_log.ended(arrival.call)
-    elif arrival.call is None and request.path in BY_PATH:
-        request_log.refused(arrival, request.path, error)
+    request_log.over(arrival, error)
     response = body.json_response(error.body(), error.status)
     for name, value in error.headers.items():
         response[name] = value

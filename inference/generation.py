@@ -5,7 +5,7 @@ from functools import partial
 
 import msgspec
 
-from inference.call import Call, Phase
+from inference.call import Call
 from inference.deadline import DeadlinePassed
 from inference.errors import ApiError, InvalidRequest, QueueFull, Unattainable
 from inference.inbox import Item
@@ -15,6 +15,7 @@ from inference.place import Place
 from inference.pool import pool
 from inference.request_log import request_log
 from settings_app.durations import number_text
+from settings_app.phases import Phase
 from settings_app.snapshot import Model, Snapshot
 
 BATCH_ROWS = 32  # that a runner decodes together

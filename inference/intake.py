@@ -9,7 +9,6 @@ import msgspec
 from django.conf import settings
 
 from inference.arrival import Arrival
-from inference.call import new_id
 from inference.errors import ApiError, BodyTooLarge, BodyTooLate
 from inference.request_log import request_log
 from settings_app import stored
@@ -22,24 +21,22 @@ Send = Callable[[Any], Awaitable[None]]
 READS_BODY = ("POST", "PUT", "PATCH")
 
 
-async def body_in_time(scope: Any, receive: Receive, send: Send) -> Receive | None:
+async def body_in_time(arrival: Arrival, scope: Any, receive: Receive, send: Send) -> Receive | None:
     """A `receive` whose body is here already.
 
     None: it came too late or is too large, and that was answered; or the client left before it was read.
     """
-    endpoint = BY_PATH.get(scope["path"])
-    if endpoint is None or scope["method"] not in READS_BODY:
+    if scope["method"] not in READS_BODY:
         return receive
-    seconds = (await stored.current()).timeouts[endpoint.key]
-    until = scope["arrived"] + seconds
-    arrival = Arrival(new_id(), scope["arrived"])
+    seconds = (await stored.current()).timeouts[BY_PATH[arrival.path].key]
+    until = arrival.at + seconds
     messages: list[Any] = []
     size = 0
     try:
         while not messages or messages[-1].get("more_body"):
             messages.append(await asyncio.wait_for(receive(), until - time.monotonic()))
             if messages[-1]["type"] == "http.disconnect":
-                request_log.left(arrival, endpoint.path)
+                request_log.over(arrival)
                 return None
             size += len(messages[-1].get("body", b""))
             if size > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
@@ -47,10 +44,10 @@ async def body_in_time(scope: Any, receive: Receive, send: Send) -> Receive | No
                 raise BodyTooLarge(f"The body is larger than {most} MiB.", code="body_too_large")
     except TimeoutError:
         error = BodyTooLate(f"The body did not arrive within {number_text(seconds)} s.", code="body_too_late")
-        await _refuse(send, arrival, endpoint.path, error)
+        await _refuse(send, arrival, error)
         return None
     except BodyTooLarge as too_large:
-        await _refuse(send, arrival, endpoint.path, too_large)
+        await _refuse(send, arrival, too_large)
         return None
 
     async def again() -> Any:
@@ -59,8 +56,8 @@ async def body_in_time(scope: Any, receive: Receive, send: Send) -> Receive | No
     return again
 
 
-async def _refuse(send: Send, arrival: Arrival, path: str, error: ApiError) -> None:
-    request_log.refused(arrival, path, error)
+async def _refuse(send: Send, arrival: Arrival, error: ApiError) -> None:
+    request_log.over(arrival, error)
     headers = [
         (b"content-type", b"application/json"),
         (b"connection", b"close"),

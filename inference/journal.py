@@ -16,14 +16,14 @@ import msgspec
 
 log = logging.getLogger(__name__)
 
-SLOTS = 16_384  # requests that run or wait to be written; one more leaves no trace
+SLOTS = 16_384  # requests that are here or wait to be written; one more leaves no trace
 SLOT_BYTES = 4096  # a page; the longest trace, two names of 200 control characters in it, is 3.7 KB
 NAME = "in_flight."
 _LENGTH_BYTES = 2
 
 
 class Journal:
-    """A slot is taken while a request runs and until its row is written. `owner`: a name that no other process had.
+    """A slot is taken from a request's arrival until its row is written. `owner`: a name that no other process had.
 
     On a full disk a request goes on without a trace; the first time that is said in the server's log.
     """
@@ -44,13 +44,16 @@ class Journal:
         self._has_warned = False
 
     def begin(self, id: str, told: dict[str, Any]) -> None:
+        """Also to say more of one that has begun."""
+        slot = self._taken.get(id)
+        if slot is None:
+            if not self._free:
+                return
+            slot = self._free.pop()
         text = msgspec.json.encode(told)
-        if not self._free:
-            return
-        slot = self._free.pop()
         if self._put(slot, len(text).to_bytes(_LENGTH_BYTES) + text):
             self._taken[id] = slot
-        else:
+        elif id not in self._taken:
             self._free.append(slot)
 
     def end(self, id: str) -> None:

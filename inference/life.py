@@ -18,6 +18,7 @@ from settings_app import stored, tally
 
 log = logging.getLogger(__name__)
 
+LAST_SECONDS = 2.0  # for what was ended to come to its end
 LOOK_SECONDS = 0.1  # a look costs microseconds; the database is read when something was written
 
 
@@ -40,7 +41,7 @@ class Life:
         """Ends what still runs, the runners, and writes the last rows."""
         running.fail_all()
         await pool.close()
-        await asyncio.sleep(0)  # those that were failed put their rows in
+        await request_log.settled(LAST_SECONDS)  # those that were failed, or cut, put their rows in
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

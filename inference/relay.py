@@ -6,11 +6,12 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from inference.call import Call, Phase
+from inference.call import Call
 from inference.chunk import Chunk
 from inference.cloud.ask import ask
 from inference.errors import OUR_FAULT, ApiError, InternalError
 from inference.inbox import Item
+from settings_app.phases import Phase
 from settings_app.snapshot import Provider
 
 log = logging.getLogger(__name__)

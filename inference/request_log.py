@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 from collections import deque
-from collections.abc import Awaitable
+from contextlib import suppress
 from pathlib import Path
 
 from asgiref.sync import sync_to_async
@@ -26,7 +26,7 @@ MOST_WAITING = 10_000  # rows; then the oldest are dropped, and counted
 
 
 class Writer:
-    """A call is written once it has ended and every row of it is known to be gone.
+    """A request's row is put in once: when it came to nothing, or has ended and its work is known to be gone.
 
     `dropped`: how many could not be, since the start. With a journal, what runs when the process is killed is written
     by the next start.
@@ -38,6 +38,9 @@ class Writer:
         self._dropped = 0
         self.dropped = 0
         self._filled = asyncio.Event()
+        self._open: set[str] = set()  # what came and has no row yet
+        self._settled = asyncio.Event()
+        self._writing = asyncio.Lock()
 
     def open_journal(self, folder: Path) -> None:
         """Without one, requests are served and logged all the same."""
@@ -50,6 +53,20 @@ class Writer:
         if self._journal:
             self._journal.close()
         self._journal = None
+
+    def came(self, arrival: Arrival) -> None:
+        self._open.add(arrival.id)
+        if self._journal:
+            self._journal.begin(arrival.id, request_row.early_trace(arrival))
+
+    def over(self, arrival: Arrival, error: ApiError | None = None) -> None:
+        """It was refused with this error, or its client left, before anybody saw to its end: else nothing is done."""
+        call = arrival.call
+        if call is None and arrival.id in self._open:
+            self.put(request_row.early_row(arrival, _outcome(error)))
+        elif call is not None and call.outcome is None and not call.begun:
+            call.end(_outcome(error))
+            self.ended(call)
 
     def began(self, call: Call) -> None:
         if self._journal:
@@ -69,19 +86,10 @@ class Writer:
         if not call.stopping and call.outcome is not None:
             self.put(request_row.row(call))
 
-    def refused(self, arrival: Arrival, path: str, error: ApiError) -> None:
-        """A request that came to nothing before it was known who gets it."""
-        self.put(
-            request_row.early_row(
-                arrival, path, Outcome(error.log_status, error.status, error_code=error.code or "")
-            )
-        )
-
-    def left(self, arrival: Arrival, path: str) -> None:
-        """A client that was gone before its request was read."""
-        self.put(request_row.early_row(arrival, path, Outcome("client_closed", None)))
-
     def put(self, row: RequestLog) -> None:
+        self._open.discard(row.request_id)
+        if not self._open:
+            self._settled.set()
         if len(self._waiting) >= MOST_WAITING:
             self._drop(self._waiting.popleft())
         self._waiting.append(row)
@@ -96,10 +104,22 @@ class Writer:
         while True:
             await self._filled.wait()
             await asyncio.sleep(BATCH_SECONDS)
-            await self.flush()
+            flushing = asyncio.ensure_future(self.flush())
+            await asyncio.shield(flushing)  # who waits for it may be cancelled; it is done all the same
+
+    async def settled(self, seconds: float) -> None:
+        """Waits until all that came has its row, but not for ever."""
+        self._settled.clear()
+        if self._open:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._settled.wait(), seconds)
 
     async def flush(self) -> None:
-        """Writes all that waits. What the database refuses is tried again with the next batch."""
+        """Writes all that waits, after whoever writes already. What the database refuses is tried again later."""
+        async with self._writing:
+            await self._flush()
+
+    async def _flush(self) -> None:
         self._filled.clear()
         if self._dropped:
             log.warning("%d requests are missing in the log: more came than could be written", self._dropped)
@@ -107,7 +127,7 @@ class Writer:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(BATCH_ROWS, len(self._waiting)))]
             try:
-                refused = await _uncut(sync_to_async(write_batch)(batch))
+                refused = await sync_to_async(write_batch)(batch)
             except Exception:
                 log.exception("the request log could not be written; it is tried again")
                 self._waiting.extendleft(reversed(batch))
@@ -144,14 +164,10 @@ class Writer:
 request_log = Writer()
 
 
-async def _uncut(writing: Awaitable[list[RequestLog]]) -> list[RequestLog]:
-    """Who waits for it may be cancelled; the rows are written all the same, and not taken for lost."""
-    task = asyncio.ensure_future(writing)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise
+def _outcome(error: ApiError | None) -> Outcome:
+    if error is None:
+        return Outcome("client_closed", None)
+    return Outcome(error.log_status, error.status, error_code=error.code or "")
 
 
 def write_batch(batch: list[RequestLog]) -> list[RequestLog]:
@@ -184,7 +200,8 @@ def _write_interrupted() -> int:
         ids = [trace["request_id"] for trace in traces]
         written = set(RequestLog.objects.filter(request_id__in=ids).values_list("request_id", flat=True))
         rows = [request_row.interrupted_row(trace) for trace in traces if trace["request_id"] not in written]
-        RequestLog.objects.bulk_create(rows, batch_size=BATCH_ROWS)
+        for first in range(0, len(rows), BATCH_ROWS):
+            write_batch(rows[first : first + BATCH_ROWS])
         path.unlink(missing_ok=True)
         count += len(rows)
     return count

@@ -35,7 +35,7 @@ class Feed:
             state = seen[call.id] = (call.target, _moving(call))
             before = self._sent.get(call.id)
             if before is None or before[0] is not call.target:
-                new.append(_fixed(call))
+                new.append({"id": call.id, **call.named()})
             if before is None or before[1] != state[1]:
                 moved.append(_told(call.id, state[1], now - call.arrived))
         gone = [id for id in self._sent if id not in seen]
@@ -44,17 +44,6 @@ class Feed:
             return None
         self._sent, self._count = seen, count
         return _encode({"whole": first, "count": count, "new": new, "now": moved, "gone": gone})
-
-
-def _fixed(call: Call) -> dict[str, object]:
-    return {
-        "id": call.id,
-        "endpoint": call.endpoint.path,
-        "model": call.decision.asked[:200],
-        "served": call.target.model[:200],
-        "backend": call.target.backend,
-        "key": call.key_name,
-    }
 
 
 def _moving(call: Call) -> Moving:

@@ -11,11 +11,11 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from inference import metrics, running
-from inference.call import Phase
 from inference.front import from_this_machine
 from inference.pool import pool
 from inference.request_log import request_log
 from settings_app import api_keys, pool_settings, serving
+from settings_app.phases import Phase
 
 OFF = "Metrics are switched off. Switch them on in Settings, Request Timeouts, More.\n"
 NO_KEY = "From another machine an administrator's API key is needed: Authorization: Bearer …\n"

@@ -21,6 +21,9 @@ class Author:
     who: str
     door: str
 
+    def __str__(self) -> str:
+        return f"{self.who} ({self.door})"
+
 
 def page_author(request: HttpRequest) -> Author:
     return Author(request.user.get_username(), Change.Door.PAGE)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from settings_app import tally
 from settings_app.durations import seconds_text
 from settings_app.endpoints import ENDPOINTS, Endpoint
+from settings_app.phases import Phase
 from settings_app.tally import CUT, OK, TIMEOUT, Key
 
-PHASES = ("queue", "load", "prefill", "decode", "cloud")
 SUGGESTED_SHARE, SUGGESTED_FACTOR = 0.99, 1.5
 
 Counts = Mapping[Key, int]
@@ -98,7 +98,7 @@ def cut_text(cut: Cut) -> str:
     at = seconds_text(cut.seconds)
     if not cut.requests:
         return f"Set to {at}, it would have cut none of them."
-    where = ", ".join(f"{cut.by_phase[phase]} in {phase}" for phase in PHASES if phase in cut.by_phase)
+    where = ", ".join(f"{cut.by_phase[phase]} in {phase}" for phase in Phase if phase in cut.by_phase)
     return f"Set to {at}, it would have cut {cut.requests} of them: {where}."
 
 
@@ -110,7 +110,7 @@ def _figures(endpoint: Endpoint, counts: Counts) -> Figures:
             for key, count in mine
             if (key.kind, key.phase) == (CUT, phase) and count and key.ms > endpoint.min_seconds * 1000
         ]
-        for phase in PHASES
+        for phase in Phase
     }
     return Figures(
         endpoint,

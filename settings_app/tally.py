@@ -13,18 +13,16 @@ from django.db import connection
 
 from settings_app.endpoints import ENDPOINTS
 from settings_app.models import RequestLog
+from settings_app.phases import Phase
 
 DAYS = 7
 OK, CUT, TIMEOUT = "ok", "cut", "timeout"
 
 # The order in which a request passes its phases. A provider is asked at last, unless the request ended elsewhere.
 _LENGTHS = (
-    ("cloud", "(CASE WHEN phase = 'cloud' THEN 0 ELSE cloud_ms END)"),
-    ("queue", "queue_ms"),
-    ("load", "load_ms"),
-    ("prefill", "prefill_ms"),
-    ("decode", "decode_ms"),
-    ("cloud", "(CASE WHEN phase = 'cloud' THEN cloud_ms ELSE 0 END)"),
+    (Phase.CLOUD, "(CASE WHEN phase = 'cloud' THEN 0 ELSE cloud_ms END)"),
+    *((phase, f"{phase}_ms") for phase in Phase if phase is not Phase.CLOUD),
+    (Phase.CLOUD, "(CASE WHEN phase = 'cloud' THEN cloud_ms ELSE 0 END)"),
 )
 
 

@@ -11,11 +11,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from inference import attention, health, running
-from inference.call import Phase
 from inference.pages import pool as pool_section
 from inference.pool import pool
 from settings_app import last_hour, tally
 from settings_app.last_hour import Minute
+from settings_app.phases import Phase
 from settings_app.views.staff import staff_only
 
 MISSES_HOURS = 24

@@ -19,8 +19,9 @@ from settings_app.forms.retention import RetentionForm
 from settings_app.logs import export, figures, retention, rows
 from settings_app.logs.rows import Place
 from settings_app.models import RequestLog
+from settings_app.phases import Phase
 from settings_app.views import sections
-from settings_app.views.log_rows import PHASES, WORDS, Row, ms_text
+from settings_app.views.log_rows import WORDS, Row, ms_text
 from settings_app.views.staff import staff_only
 
 SAVED = "Saved. What is older is deleted now."
@@ -65,7 +66,7 @@ def section(asked: QueryDict) -> dict[str, Any]:
         "retention": RetentionForm(instance=retention.current()),
         "dropped": request_log.dropped,
         "formats": list(export.FORMATS),
-        "phases": PHASES,
+        "phases": list(Phase),
     }
     return {**found, **_filtered(form, asked)} if form.is_valid() else found
 

@@ -4,7 +4,8 @@ from pydantic import Field
 
 from settings_app import figures, timeouts
 from settings_app.endpoints import ENDPOINTS
-from settings_app.figures import PHASES, Figures
+from settings_app.figures import Figures
+from settings_app.phases import Phase
 
 router = Router(tags=["Request timeouts"])
 
@@ -57,5 +58,5 @@ def _out(found: Figures, stored_seconds: float) -> TimeoutFiguresOut:
         longest_seconds=found.longest_seconds,
         suggested_seconds=found.suggested_seconds,
         stored_would_cut=CutOut(seconds=cut.seconds, requests=cut.requests, by_phase=dict(cut.by_phase)),
-        steps={phase: list(found.steps.get(phase, [])) for phase in PHASES},
+        steps={phase: list(found.steps.get(phase, [])) for phase in Phase},
     )

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from settings_app.durations import number_text, seconds_text
 from settings_app.models import RequestLog
+from settings_app.phases import Phase
 
 BAR = 1000  # the length of the bar in its own units
 LEAST = 6  # of them, for a phase that took any time at all
-PHASES = ("queue", "load", "prefill", "decode", "cloud")
 WORDS = {
     RequestLog.Status.OK: "Done",
     RequestLog.Status.TIMEOUT: "Timed out",
@@ -64,7 +64,7 @@ class Row:
     @property
     def parts(self) -> list[Part]:
         """Of the bar, whose whole length is the deadline; or all that it took, where there is none, or it was moved."""
-        spent = {phase: getattr(self.log, f"{phase}_ms") for phase in PHASES}
+        spent = {phase: getattr(self.log, f"{phase}_ms") for phase in Phase}
         whole = max((self.log.deadline_seconds or 0) * 1000, sum(spent.values()), 0.001)
         parts, at = [], 0
         for phase, ms in spent.items():
@@ -85,7 +85,7 @@ class Row:
         """Every field that has something to say, by its name on the wire."""
         log = self.log
         times = (
-            [(f"{phase}_ms", _number(getattr(log, f"{phase}_ms"))) for phase in PHASES]
+            [(f"{phase}_ms", _number(getattr(log, f"{phase}_ms"))) for phase in Phase]
             if self.is_timed
             else []
         )

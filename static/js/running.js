@@ -52,9 +52,9 @@
     setText(find("endpoint", row), call.endpoint);
     setText(find("model", row), call.model);
     const where = call.backend === "local" ? "on this machine" : call.backend;
-    setText(find("place", row), call.served === call.model ? where : `${where}, as ${call.served}`);
-    setText(find("key", row), call.key);
-    find("key", row).hidden = !call.key;
+    setText(find("place", row), call.served_model === call.model ? where : `${where}, as ${call.served_model}`);
+    setText(find("key", row), call.api_key);
+    find("key", row).hidden = !call.api_key;
     if (!calls.has(call.id)) calls.set(call.id, { row });
   }
 
