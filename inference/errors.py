@@ -14,6 +14,7 @@ ApiError
 │   ├── Unattainable      503   the queue alone would take longer than the deadline
 │   ├── InsufficientMemory 503  the model does not fit in the pool's memory
 │   ├── Unroutable        503   all rules that match name a provider that cannot be used
+│   ├── Busy              503   the event loop does not answer another thread
 │   └── Draining          503   the server is going down
 ├── DeadlineExceeded      504   in-band once the stream has begun
 ├── Cancelled             410   by the operator; in-band once the stream has begun
@@ -153,6 +154,19 @@ class Unroutable(Refusal):
     def __init__(self, message: str) -> None:
         headers = {"x-should-retry": "false"}
         super().__init__(message, code="provider_unavailable", param="model", headers=headers)
+
+
+class Busy(Refusal):
+    """Met by pages and the API, which run beside the event loop and ask it."""
+
+    status = 503
+    type = "overloaded_error"
+
+    def __init__(self) -> None:
+        headers = {"retry-after": "5", "x-should-retry": "true"}
+        super().__init__(
+            "The server is too busy to answer. Nothing was changed; try again.", code="busy", headers=headers
+        )
 
 
 class Draining(Refusal):

@@ -6,9 +6,10 @@ Everything runs on the event loop; `load`, `unload` and `states` may be called f
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from typing import TypeVar
 
-from inference.errors import Draining, ModelNotFound
+from inference.errors import Busy, Draining, ModelNotFound
 from inference.inbox import Inbox
 from inference.local import Runner
 from inference.place import Place
@@ -105,19 +106,29 @@ class Pool:
                 log.error("a model's process could not be ended in order", exc_info=failed)
 
     def on_loop(self, ask: Callable[[], T]) -> T:
-        """What `ask` returns or raises on the event loop. From any other thread. Raises Draining without a loop."""
+        """What `ask` returns or raises on the event loop. From any other thread.
+
+        Raises Draining without a loop, and Busy if that does not come to it in time.
+        """
         if self._loop is None:
             raise Draining
 
-        async def answer() -> T:
-            return ask()
+        answered: Future[T] = Future()
 
-        asked = asyncio.run_coroutine_threadsafe(answer(), self._loop)
+        def answer() -> None:
+            if answered.set_running_or_notify_cancel():  # else nobody waits for it any more
+                try:
+                    answered.set_result(ask())
+                except BaseException as error:
+                    answered.set_exception(error)
+
+        self._loop.call_soon_threadsafe(answer)
         try:
-            return asked.result(ANSWER_SECONDS)
+            return answered.result(ANSWER_SECONDS)
         except TimeoutError:
-            asked.cancel()  # it does not happen later, when somebody may have asked again
-            raise
+            if answered.cancel():  # it does not happen later, when somebody may have asked again
+                raise Busy from None
+            return answered.result()
 
     def _preload(self, model: Model) -> None:
         try:

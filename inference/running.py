@@ -17,6 +17,10 @@ from settings_app.timeouts import LEAST_EXTENSION_SECONDS, clean_extension
 
 log = logging.getLogger(__name__)
 
+BAD_CURSOR = "This is no place in the list. Take next_cursor of the answer before, or leave it out."
+
+Place = tuple[int, str]  # in the order in which requests came: microseconds of `time.monotonic()`, and the id
+
 _calls: dict[str, Call] = {}
 _draining = False
 
@@ -35,12 +39,28 @@ def end(call: Call) -> None:
 
 def calls() -> list[Call]:
     """In the order in which they came."""
-    return list(_calls.values())
+    return sorted(_calls.values(), key=_place)
 
 
-def states() -> list[CallState]:
-    """Of those that have run longest, `MOST_SHOWN` at most."""
-    return [state_of(call) for call in calls()[:MOST_SHOWN]]
+def states(limit: int = MOST_SHOWN) -> list[CallState]:
+    """Of those that have run longest."""
+    return [state_of(call) for call in calls()[:limit]]
+
+
+def page(limit: int, after: Place | None = None) -> tuple[list[CallState], str | None]:
+    """Of those that came after that place; and where the next ones begin, None if there are none."""
+    found = [call for call in calls() if after is None or _place(call) > after]
+    shown = found[:limit]
+    more = len(found) > limit
+    return [state_of(call) for call in shown], _written(_place(shown[-1])) if more else None
+
+
+def read_place(cursor: str) -> Place | None:
+    """What `page` gave; None if it is empty. Raises ValidationError for what it did not give."""
+    moment, _, id = cursor.partition(".")
+    if cursor and not (moment.isascii() and moment.isdigit() and len(moment) < 19 and id):
+        raise ValidationError({"cursor": BAD_CURSOR})
+    return (int(moment), id) if cursor else None
 
 
 def count() -> int:
@@ -105,6 +125,15 @@ def fail_all() -> None:
     """Ends what still runs, and says why."""
     for call in calls():
         call.inbox.fail(Draining())
+
+
+def _place(call: Call) -> Place:
+    return round(call.arrived * 1e6), call.id
+
+
+def _written(place: Place) -> str:
+    moment, id = place
+    return f"{moment}.{id}"
 
 
 def _running(id: str) -> Call:

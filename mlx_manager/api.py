@@ -6,7 +6,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Swagger
 
-from inference.api import disk, downloads, local_models, routing, running
+from inference.api import disk, downloads, local_models, refusals, routing, running
 from inference.api import providers as connection_tests
 from settings_app.api import errors, figures, history, pool, providers, requests, rules, serving, timeouts
 from settings_app.api.auth import AdminKey, StaffSession
@@ -22,6 +22,7 @@ api = NinjaAPI(
 )
 errors.add_handlers(api)
 downloads.add_handler(api)
+refusals.add_handler(api)
 api.add_router("/settings", timeouts.router)
 api.add_router("/settings", figures.router)
 api.add_router("/settings", serving.router)

@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
+    "inference.pages.unanswered.UnansweredMiddleware",
 ]
 
 ROOT_URLCONF = "mlx_manager.urls"

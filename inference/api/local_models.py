@@ -1,6 +1,5 @@
 """/api/models: the models of this machine, what those that are loaded hold; load, unload, pin."""
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +11,6 @@ from ninja.errors import HttpError
 from pydantic import ConfigDict, StrictBool
 
 from inference import estimate
-from inference.errors import ApiError
 from inference.place_state import PlaceState
 from inference.pool import pool
 from settings_app import local_models
@@ -75,7 +73,7 @@ def index(request: HttpRequest) -> list[dict[str, object]]:
 def load(request: HttpRequest, name: str) -> Status[dict[str, object]]:
     """Answered as the load has begun, or waits for room: `GET /api/models` says how far it is. 503 if it cannot fit."""
     model = get_object_or_404(LocalModel, name=name)
-    _or_refused(lambda: pool.load(name))
+    pool.load(name)
     states = {state.name: state for state in pool.states()}
     return Status(202, _described(model, states.get(name)))
 
@@ -113,14 +111,6 @@ def patch(request: HttpRequest, name: str, body: ModelChange) -> dict[str, objec
     local_models.change(model, body.model_dump(exclude_unset=True), author(request))
     states = {state.name: state for state in pool.states()}
     return _described(model, states.get(name))
-
-
-def _or_refused(act: Callable[[], None]) -> None:
-    """What a request would be told, in the shape of this API."""
-    try:
-        act()
-    except ApiError as error:
-        raise HttpError(error.status, error.message) from None
 
 
 def _described(model: LocalModel, state: PlaceState | None) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from django.views.decorators.http import require_GET, require_POST
 
 from inference import running
 from inference.call_state import CallState
-from inference.errors import Draining
 from inference.pool import pool
 from inference.running_feed import Feed
 from settings_app.changes import page_author
@@ -32,8 +31,7 @@ EXTENSION_SECONDS = 60
 @staff_only
 def act(request: HttpRequest) -> HttpResponse:
     """Cancel, or +1 min: the button that was pressed has the request's id."""
-    author = page_author(request)
-    who = f"{author.who} ({author.door})"
+    who = str(page_author(request))
     if id := request.POST.get("cancel", ""):
         return _done(request, lambda: running.cancel(id, who), lambda state: f"{state.id} is cancelled.")
     id = request.POST.get("extend", "")
@@ -87,7 +85,7 @@ def _done(
 ) -> HttpResponse:
     try:
         said = words(pool.on_loop(act))
-    except (running.NotRunning, Draining) as error:
+    except running.NotRunning as error:
         return _answer(request, refused=str(error))
     except ValidationError as error:
         return _answer(request, refused=" ".join(error.messages))

@@ -10,12 +10,14 @@ from ninja import Query, Router, Schema
 from pydantic import ConfigDict, Field, WithJsonSchema
 
 from settings_app.api.auth import author
+from settings_app.api.parameters import check_names
 from settings_app.forms.logs import LogFilterForm
 from settings_app.logs import export, figures, retention, rows
 from settings_app.logs.filters import NO_KEY, Filters
 from settings_app.logs.rows import Place
 from settings_app.models import RequestLog, Retention
 from settings_app.models.retention import MOST_DAYS
+from settings_app.phases import Phase
 
 router = Router(tags=["Requests"])
 settings_router = Router(tags=["Requests"])
@@ -42,7 +44,7 @@ class RequestOut(Schema):
     http_status: int | None = Field(description="Null: the client never saw one.")
     finish_reason: str
     error_code: str
-    phase: str = Field(description="Where it ended: queue, load, prefill, decode or cloud.")
+    phase: str = Field(description=f"Where it ended: one of {', '.join(Phase)}.")
     queue_ms: float
     load_ms: float
     prefill_ms: float
@@ -75,10 +77,7 @@ class Asked(Schema):
 
     def filters(self, request: HttpRequest) -> Filters:
         """Raises ValidationError with messages per field, also for parameters that ninja would pass over."""
-        known = type(self).model_fields
-        for name in request.GET:
-            if name not in known:
-                raise ValidationError({name: f"There is no such parameter. Known: {', '.join(known)}."})
+        check_names(request, type(self))
         form = LogFilterForm({name: getattr(self, name) for name in Asked.model_fields})
         if not form.is_valid():
             raise ValidationError(form.errors.as_data())

@@ -94,9 +94,10 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 document.addEventListener("htmx:sendError", () => fail("The server did not answer. Nothing was changed; try again."));
 document.addEventListener("htmx:responseError", (event) => {
   const status = event.detail.xhr.status;
-  fail(status === 403
-    ? "Refused: this form has expired, or your account may not do this. Reload the page."
-    : `The server answered with error ${status}. Its log says more.`);
+  fail({
+    403: "Refused: this form has expired, or your account may not do this. Reload the page.",
+    503: "The server is too busy, or stopping. Nothing was changed; try again.",
+  }[status] ?? `The server answered with error ${status}. Its log says more.`);
 });
 
 function fail(text) {

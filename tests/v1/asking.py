@@ -1,5 +1,7 @@
 """Requests as the tests of /v1 make them."""
 
+import json
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -25,6 +27,17 @@ BATCH_ROWS = 32
 def ask(server: Server, path: str = CHAT, patience: float = 60, **body: Any) -> httpx2.Response:
     with server.http() as http:
         return http.post(path, json=body, timeout=patience)
+
+
+@contextmanager
+def unread(server: Server, asked: dict[str, Any], path: str = CHAT, share: float = 1) -> Iterator[None]:
+    """A request whose client never reads, and sends that share of its body."""
+    body = json.dumps(asked).encode()
+    host, port = server.url.removeprefix("http://").split(":")
+    head = f"POST {path} HTTP/1.1\r\nhost: {host}:{port}\r\ncontent-length: {len(body)}\r\n\r\n"
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(head.encode() + body[: int(share * len(body))])
+        yield
 
 
 @contextmanager

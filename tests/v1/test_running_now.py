@@ -1,7 +1,6 @@
 """Running now: what is in flight is seen from every door, cancelled in any phase, and given more time."""
 
 import json
-import socket
 import statistics
 import threading
 import time
@@ -18,7 +17,7 @@ from django.core.management import CommandError, call_command
 from tests.conftest import warm
 from tests.provider import OpenAI, Provider
 from tests.server import Server, environment, manage, serving
-from tests.v1.asking import BATCH_ROWS, CHAT, LONG, LONG_PROMPT, SHORT, ask, streaming
+from tests.v1.asking import BATCH_ROWS, CHAT, LONG, LONG_PROMPT, SHORT, ask, streaming, unread
 from tests.v1.routed import planted, rule
 from tests.v1.signed_in import SignedIn
 from tests.v1.test_embeddings import MANY
@@ -160,7 +159,7 @@ def test_the_provider_stops_also_when_the_client_does_not_read(
 ) -> None:
     """The request is stuck in the sending of what it has; the work need not wait for that."""
     afar.events = [OpenAI().piece({"content": "." * 2**18})] * 400
-    with _unread(server, {**LONG, "model": "afar", "stream": True}):
+    with unread(server, {**LONG, "model": "afar", "stream": True}):
         found, seen = one_in(api, "cloud"), -1
         while found["completion_tokens"] != seen or not seen:
             seen = found["completion_tokens"]
@@ -177,7 +176,7 @@ def test_one_that_is_stuck_beyond_its_deadline_is_cancelled_but_not_extended(
 ) -> None:
     """It cannot see its deadline before its client reads."""
     afar.events = [OpenAI().piece({"content": "." * 2**18})] * 400
-    with _unread(server, {**LONG, "model": "afar", "stream": True, "timeout": 1}):
+    with unread(server, {**LONG, "model": "afar", "stream": True, "timeout": 1}):
         found = one_in(api, "cloud")
         while found["remaining_seconds"] > 0:
             found = one_in(api, "cloud")
@@ -413,7 +412,7 @@ def test_many_are_told_four_times_a_second_at_most_and_in_little(server: Server,
         ada = SignedIn(server, http)
         alone = _median_seconds(other)
         for _ in range(203):
-            stack.enter_context(_unread(server, {**LONG, "stream": True}))
+            stack.enter_context(unread(server, {**LONG, "stream": True}))
         until_all = time.monotonic() + 20
         while api.get(RUNNING).json()["count"] < 203 and time.monotonic() < until_all:
             time.sleep(0.1)
@@ -505,14 +504,3 @@ def _median_seconds(http: httpx2.Client) -> float:
         http.get("/v1/models").raise_for_status()
         took.append(time.monotonic() - began)
     return statistics.median(took)
-
-
-@contextmanager
-def _unread(server: Server, asked: dict[str, Any]) -> Iterator[None]:
-    """A request whose client never reads."""
-    body = json.dumps(asked).encode()
-    host, port = server.url.removeprefix("http://").split(":")
-    head = f"POST {CHAT} HTTP/1.1\r\nhost: {host}:{port}\r\ncontent-length: {len(body)}\r\n\r\n"
-    with socket.create_connection((host, int(port))) as connection:
-        connection.sendall(head.encode() + body)
-        yield

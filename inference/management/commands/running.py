@@ -38,8 +38,7 @@ class Command(DatabaseCommand):
             self.stdout.write("\n".join(_table(self._give(RunningOrder.Verb.LIST))))
 
     def _give(self, verb: RunningOrder.Verb, **asked: object) -> Answer:
-        author = command_author()
-        answer = orders.give(verb, f"{author.who} ({author.door})", **asked)
+        answer = orders.give(verb, str(command_author()), **asked)
         if answer is None:
             raise CommandError("No server answered: there is none on this home, or it is stopping.")
         if "refused" in answer:
