@@ -10,9 +10,11 @@ import msgspec
 
 
 class Sampling(msgspec.Struct, frozen=True, array_like=True):
-    """How tokens are chosen. `temperature` 0 is greedy; `max_tokens` None is as many as the context holds.
+    """How tokens are chosen, and how much is told of the choice.
 
-    `logit_bias`: pairs of a token and what is added to its logit.
+    `max_tokens` None is as many as the context holds; before `min_tokens` are made nothing ends the row. `temperature`
+    0 is greedy, `top_k` 0 and `min_p` 0 leave all tokens in. `logit_bias`: pairs of a token and what is added to its
+    logit. `logprobs`: so many alternatives are told beside each token's log-probability; None tells nothing.
     """
 
     max_tokens: int | None = None
@@ -20,7 +22,14 @@ class Sampling(msgspec.Struct, frozen=True, array_like=True):
     top_p: float = 1.0
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    top_k: int = 0
+    min_p: float = 0.0
+    min_tokens: int = 0
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
     logit_bias: tuple[tuple[int, float], ...] = ()
+    logprobs: int | None = None
 
 
 class ChatPrompt(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -121,15 +130,30 @@ class Prefill(msgspec.Struct, frozen=True, tag=True, array_like=True):
     cached_tokens: int = 0
 
 
+class TokenLogprob(msgspec.Struct, frozen=True, array_like=True):
+    """A token of an answer and how likely it was, by what it was chosen from before the temperature.
+
+    `token`: its bytes, perhaps a part of a character. `likeliest`: the likeliest tokens there, best first.
+    `offset`: where its text begins in the answer, in characters.
+    """
+
+    token: bytes
+    logprob: float
+    likeliest: list[tuple[bytes, float]] = []
+    offset: int = 0
+
+
 class Tokens(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """What one step added to a row: `count` tokens. `text` may be empty (half a character, half a stop string).
 
-    `count` 0: an echoed prompt, or what was held back when the row ended.
+    `count` 0: an echoed prompt, or what was held back when the row ended. `logprobs`: of the tokens whose text is out,
+    for a row that asked; they come with the end of their text.
     """
 
     id: str
     text: str
     count: int
+    logprobs: list[TokenLogprob] | None = None
 
 
 class Vectors(msgspec.Struct, frozen=True, tag=True, array_like=True):

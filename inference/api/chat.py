@@ -7,13 +7,13 @@ from django.http.response import HttpResponseBase
 from msgspec import Meta, Struct
 
 from inference import completion
-from inference.api import body, text
+from inference.api import body, logprobs, text
 from inference.api.text import Choice, Head, TextRequest
 from inference.arrival import Arrival
 from inference.call import Call
 from inference.completion import Asked
 from inference.errors import InvalidRequest
-from inference.messages import Add, ChatPrompt
+from inference.messages import Add, ChatPrompt, TokenLogprob
 from settings_app.endpoints import BY_KEY
 
 ENDPOINT = BY_KEY["chat"]
@@ -39,13 +39,23 @@ class Message(Struct, forbid_unknown_fields=True):
 class ChatRequest(TextRequest, forbid_unknown_fields=True, kw_only=True):
     messages: Annotated[list[Message], Meta(min_length=1)]
     max_completion_tokens: Annotated[int, Meta(ge=1)] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     # say nothing about the answer
     metadata: dict[str, str] | None = None
     store: bool | None = None
     # what clients send although it asks for nothing; anything else is refused
-    logprobs: Literal[False] | None = None
     tools: None = None
     tool_choice: Literal["none", "auto"] | None = None
+
+    def check(self) -> None:
+        super().check()
+        if self.top_logprobs and not self.logprobs:
+            raise InvalidRequest(
+                "top_logprobs is only allowed with logprobs: true.",
+                param="top_logprobs",
+                code="invalid_value",
+            )
 
 
 async def create(request: HttpRequest, arrival: Arrival) -> HttpResponseBase:
@@ -60,8 +70,9 @@ def _row(request: HttpRequest, call: Call) -> Add:
     asked = body.decode(request, ChatRequest)
     asked.check()
     limit = asked.max_tokens if asked.max_completion_tokens is None else asked.max_completion_tokens
+    alternatives = (asked.top_logprobs or 0) if asked.logprobs else None
     prompt = ChatPrompt([_message(index, message) for index, message in enumerate(asked.messages)])
-    return Add(call.id, call.deadline.at, prompt, asked.sampling(limit))
+    return Add(call.id, call.deadline.at, prompt, asked.sampling(limit, alternatives))
 
 
 class ChatWire:
@@ -83,8 +94,8 @@ class ChatWire:
     def opening(self) -> list[dict[str, Any]]:
         return [self._chunk(0, {"role": "assistant", "content": ""})]
 
-    def text(self, index: int, text: str) -> dict[str, Any]:
-        return self._chunk(index, {"content": text})
+    def text(self, index: int, text: str, told: list[TokenLogprob] | None) -> dict[str, Any]:
+        return self._chunk(index, {"content": text}, told=told)
 
     def ending(self, index: int, finish_reason: str) -> dict[str, Any]:
         return self._chunk(index, {}, finish_reason)
@@ -97,7 +108,7 @@ class ChatWire:
             {
                 "index": index,
                 "message": {"role": "assistant", "content": choice.text, "refusal": None},
-                "logprobs": None,
+                "logprobs": logprobs.of_chat(choice.logprobs),
                 "finish_reason": choice.finish_reason,
             }
             for index, choice in enumerate(choices)
@@ -109,8 +120,19 @@ class ChatWire:
             "usage": self._call.usage(),
         }
 
-    def _chunk(self, index: int, delta: dict[str, str], finish_reason: str | None = None) -> dict[str, Any]:
-        choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+    def _chunk(
+        self,
+        index: int,
+        delta: dict[str, str],
+        finish_reason: str | None = None,
+        told: list[TokenLogprob] | None = None,
+    ) -> dict[str, Any]:
+        choice = {
+            "index": index,
+            "delta": delta,
+            "logprobs": logprobs.of_chat(told),
+            "finish_reason": finish_reason,
+        }
         return {**self._head, "choices": [choice]}
 
 

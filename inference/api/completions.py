@@ -7,12 +7,13 @@ from django.http.response import HttpResponseBase
 from msgspec import Meta
 
 from inference import completion
-from inference.api import body, prompts, text
+from inference.api import body, logprobs, prompts, text
 from inference.api.text import Choice, Head, TextRequest
 from inference.arrival import Arrival
 from inference.call import Call
 from inference.completion import Asked
-from inference.messages import Add
+from inference.errors import InvalidRequest
+from inference.messages import Add, TokenLogprob
 from settings_app.endpoints import BY_KEY
 
 ENDPOINT = BY_KEY["completions"]
@@ -23,10 +24,19 @@ MOST_PROMPTS = 128
 class CompletionRequest(TextRequest, forbid_unknown_fields=True, kw_only=True):
     prompt: Any
     echo: bool | None = None
+    logprobs: Annotated[int, Meta(ge=0, le=5)] | None = None
     # what clients send although it asks for nothing; anything else is refused
     best_of: Annotated[int, Meta(ge=1, le=1)] | None = None
-    logprobs: None = None
     suffix: None = None
+
+    def check(self) -> None:
+        super().check()
+        if self.echo and self.logprobs is not None:
+            raise InvalidRequest(
+                "logprobs of an echoed prompt are not supported here. Leave out echo or logprobs.",
+                param="logprobs",
+                code="unsupported_parameter",
+            )
 
 
 async def create(request: HttpRequest, arrival: Arrival) -> HttpResponseBase:
@@ -41,7 +51,8 @@ def _rows(request: HttpRequest, call: Call) -> list[Add]:
     asked = body.decode(request, CompletionRequest)
     asked.check()
     found = prompts.read(asked.prompt, "prompt", most=MOST_PROMPTS)
-    sampling = asked.sampling(DEFAULT_MAX_TOKENS if asked.max_tokens is None else asked.max_tokens)
+    max_tokens = DEFAULT_MAX_TOKENS if asked.max_tokens is None else asked.max_tokens
+    sampling = asked.sampling(max_tokens, asked.logprobs)
     return [
         Add(f"{call.id}.{index}", call.deadline.at, prompt, sampling, bool(asked.echo))
         for index, prompt in enumerate(found)
@@ -62,8 +73,8 @@ class CompletionWire:
     def opening(self) -> list[dict[str, Any]]:
         return []
 
-    def text(self, index: int, text: str) -> dict[str, Any]:
-        return {**self._head, "choices": [_choice(index, text, None)]}
+    def text(self, index: int, text: str, told: list[TokenLogprob] | None) -> dict[str, Any]:
+        return {**self._head, "choices": [_choice(index, text, None, told)]}
 
     def ending(self, index: int, finish_reason: str) -> dict[str, Any]:
         return {**self._head, "choices": [_choice(index, "", finish_reason)]}
@@ -72,9 +83,19 @@ class CompletionWire:
         return {**self._head, "choices": [], "usage": self._call.usage()}
 
     def whole(self, choices: list[Choice]) -> dict[str, Any]:
-        written = [_choice(index, choice.text, choice.finish_reason) for index, choice in enumerate(choices)]
+        written = [
+            _choice(index, choice.text, choice.finish_reason, choice.logprobs)
+            for index, choice in enumerate(choices)
+        ]
         return {**self._head, "choices": written, "usage": self._call.usage()}
 
 
-def _choice(index: int, text: str, finish_reason: str | None) -> dict[str, Any]:
-    return {"index": index, "text": text, "logprobs": None, "finish_reason": finish_reason}
+def _choice(
+    index: int, text: str, finish_reason: str | None, told: list[TokenLogprob] | None = None
+) -> dict[str, Any]:
+    return {
+        "index": index,
+        "text": text,
+        "logprobs": logprobs.of_completion(told),
+        "finish_reason": finish_reason,
+    }

@@ -8,14 +8,14 @@ from typing import Annotated, Any, Literal, Protocol
 from django.http.response import HttpResponseBase
 from msgspec import Meta, Struct
 
-from inference.api import body, sse
+from inference.api import body, logit_bias, sse
 from inference.call import Call
 from inference.chunk import Chunk
 from inference.completion import Batches
 from inference.errors import OUR_FAULT, ApiError, DeadlineExceeded, InternalError, InvalidRequest
-from inference.messages import Done, Sampling, Tokens
+from inference.messages import Done, Sampling, TokenLogprob, Tokens
 
-Zero = Annotated[float, Meta(ge=0, le=0)]
+Penalty = Annotated[float, Meta(ge=-2, le=2)]
 
 
 class StreamOptions(Struct, forbid_unknown_fields=True):
@@ -45,6 +45,13 @@ class TextRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     max_tokens: Annotated[int, Meta(ge=1)] | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
+    top_k: Annotated[int, Meta(ge=-1)] | None = None
+    min_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    min_tokens: Annotated[int, Meta(ge=0)] | None = None
+    repetition_penalty: Annotated[float, Meta(ge=0.1, le=10)] | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    logit_bias: dict[str, Any] | None = None
     seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
     stop: str | Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(max_length=4)] | None = None
     timeout: Any = None
@@ -53,41 +60,60 @@ class TextRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     user: str | None = None
     # what clients send although it asks for nothing; anything else is refused
     n: Annotated[int, Meta(ge=1, le=1)] | None = None
-    frequency_penalty: Zero | None = None
-    presence_penalty: Zero | None = None
-    logit_bias: None = None
 
     def check(self) -> None:
         """What no type says. Raises InvalidRequest."""
         if self.stream_options is not None and not self.stream:
             raise InvalidRequest("stream_options is only allowed with stream.", param="stream_options")
 
-    def sampling(self, max_tokens: int | None) -> Sampling:
+    def sampling(self, max_tokens: int | None, logprobs: int | None) -> Sampling:
+        """`logprobs`: the alternatives to tell, None for nothing. Raises InvalidRequest."""
         stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
+        if max_tokens is not None and (self.min_tokens or 0) > max_tokens:
+            raise InvalidRequest(
+                f"min_tokens is {self.min_tokens}, more than the {max_tokens} tokens that may be made.",
+                param="min_tokens",
+                code="invalid_value",
+            )
         return Sampling(
             max_tokens=max_tokens,
             temperature=1.0 if self.temperature is None else self.temperature,
             top_p=1.0 if self.top_p is None else self.top_p,
             seed=self.seed,
             stop=tuple(text for text in stop if text),
+            top_k=self.top_k or 0,
+            min_p=self.min_p or 0.0,
+            min_tokens=self.min_tokens or 0,
+            repetition_penalty=1.0 if self.repetition_penalty is None else self.repetition_penalty,
+            presence_penalty=self.presence_penalty or 0.0,
+            frequency_penalty=self.frequency_penalty or 0.0,
+            logit_bias=logit_bias.read(self.logit_bias),
+            logprobs=logprobs,
         )
 
 
 @dataclass
 class Choice:
     texts: list[str] = field(default_factory=list)
+    logprobs: list[TokenLogprob] | None = None
     finish_reason: str | None = None
 
     @property
     def text(self) -> str:
         return "".join(self.texts)
 
+    def add(self, tokens: Tokens) -> None:
+        self.texts.append(tokens.text)
+        if tokens.logprobs is not None:
+            self.logprobs = self.logprobs or []
+            self.logprobs += tokens.logprobs
+
 
 class Wire(Protocol):
     """How an endpoint writes what is made; all but `whole` are chunks of a stream."""
 
     def opening(self) -> list[dict[str, Any]]: ...
-    def text(self, index: int, text: str) -> dict[str, Any]: ...
+    def text(self, index: int, text: str, logprobs: list[TokenLogprob] | None) -> dict[str, Any]: ...
     def ending(self, index: int, finish_reason: str) -> dict[str, Any]: ...
     def usage(self) -> dict[str, Any]: ...
     def whole(self, choices: list[Choice]) -> dict[str, Any]: ...
@@ -99,7 +125,7 @@ async def answer(call: Call, asked: Head, batches: Batches, wire: Wire, keep_ali
     if not asked.stream:
         return await _whole(call, batches, wire)
     with_usage = asked.stream_options is not None and asked.stream_options.include_usage
-    empty = sse.event(wire.text(0, "")) if keep_alive == "chunk" else None
+    empty = sse.event(wire.text(0, "", None)) if keep_alive == "chunk" else None
     return await sse.stream(
         call, batches, lambda all_batches: _chunks(call, all_batches, wire, with_usage), keep_alive, empty
     )
@@ -114,7 +140,7 @@ async def _whole(call: Call, batches: Batches, wire: Wire) -> HttpResponseBase:
             if isinstance(item, Chunk):
                 relayed = item.data or relayed
             elif isinstance(item, Tokens):
-                choices[index].texts.append(item.text)
+                choices[index].add(item)
             else:
                 choices[index].finish_reason = item.reason
     except DeadlineExceeded as error:
@@ -152,8 +178,8 @@ async def _chunks(call: Call, batches: Batches, wire: Wire, with_usage: bool) ->
             if isinstance(item, Done):
                 ended.add(index)
                 yield sse.event({**wire.ending(index, item.reason), **nulls})
-            elif item.text:
-                yield sse.event({**wire.text(index, item.text), **nulls})
+            elif item.text or item.logprobs:
+                yield sse.event({**wire.text(index, item.text, item.logprobs), **nulls})
     except ApiError as error:
         if isinstance(error, DeadlineExceeded) and call.is_partial(error):
             for index in set(range(len(call.row_ids))) - ended:
@@ -178,19 +204,26 @@ async def _by_choice(call: Call, batches: Batches) -> AsyncGenerator[tuple[int, 
     """
     async for items in batches:
         index_of = {row_id: index for index, row_id in enumerate(call.row_ids)}
-        texts: dict[int, str] = {}
+        made: dict[int, Tokens] = {}
         for item in items:
             if isinstance(item, Chunk):
                 yield 0, item
             elif isinstance(item, Tokens):
                 index = index_of[item.id]
-                texts[index] = texts.get(index, "") + item.text
+                made[index] = _together(made[index], item) if index in made else item
             elif isinstance(item, Done):
                 index = index_of[item.id]
-                yield index, Tokens(item.id, texts.pop(index, ""), 0)
+                if index in made:
+                    yield index, made.pop(index)
                 yield index, item
-        for index, text in texts.items():
-            yield index, Tokens(call.row_ids[index], text, 0)
+        for index, tokens in made.items():
+            yield index, tokens
+
+
+def _together(first: Tokens, then: Tokens) -> Tokens:
+    """Two steps of one row as one."""
+    logprobs = then.logprobs if first.logprobs is None else first.logprobs + (then.logprobs or [])
+    return Tokens(first.id, first.text + then.text, first.count + then.count, logprobs)
 
 
 def _mlx(error: DeadlineExceeded) -> dict[str, Any]:

@@ -8,9 +8,10 @@ import mlx.core as mx
 from mlx_lm.generate import BatchGenerator
 from mlx_lm.models.cache import can_trim_prompt_cache, make_prompt_cache
 
-from inference.messages import Add, Embed, Event, Ready, Refused, Sampling, Stats, Tokens
+from inference.messages import Add, Embed, Event, Ready, Refused, Sampling, Stats, TokenLogprob, Tokens
 from inference.runner.loading import Loaded, held_bytes
-from inference.runner.logits_processors import check_bias
+from inference.runner.logits_processors import check_bias, processors_for
+from inference.runner.logprobs import Chosen, told
 from inference.runner.options import Options
 from inference.runner.pace import PrefillPace
 from inference.runner.prompt import Unusable, cannot_prepare, prompt_text, prompt_tokens, room_for
@@ -18,6 +19,7 @@ from inference.runner.prompt_cache import PromptCache
 from inference.runner.row import Reason, Row
 from inference.runner.sampling import sampler_for
 from inference.runner.serial import SerialGenerator
+from inference.runner.token_bytes import token_bytes
 
 MAX_ROWS = 32  # decoded together; the others wait
 MAX_PREFILL_ROWS = 8
@@ -33,6 +35,7 @@ class TextModel:
 
     def __init__(self, loaded: Loaded, options: Options) -> None:
         self._tokenizer = loaded.tokenizer
+        self._bytes_of = token_bytes(loaded.tokenizer)
         self._context_tokens = loaded.context_tokens
         self._pace = PrefillPace(options.prefill_chunk)
         self._prompt_cache = PromptCache(options.prompt_cache_bytes)
@@ -81,7 +84,10 @@ class TextModel:
             max_tokens = room_for(command, prompt, self._context_tokens)
             check_bias(command.sampling, self._vocabulary)
             echo = prompt_text(self._tokenizer, command.prompt, prompt) if command.echo else ""
-            self._rows[command.id] = Row(command, prompt, max_tokens, self._tokenizer.detokenizer)
+            ends = self._tokenizer.eos_token_ids
+            processors = processors_for(command.sampling, len(prompt), ends)
+            detokenizer = self._tokenizer.detokenizer
+            self._rows[command.id] = Row(command, prompt, max_tokens, processors, detokenizer)
         except Unusable as error:
             return [error.refused(command.id)]
         except Exception:
@@ -145,8 +151,9 @@ class TextModel:
         started = time.monotonic()
         prompts, generated = self._generator.next()
         events: list[Event] = []
+        logprobs = self._logprobs(generated)
         for response in generated:
-            events += self._advance(response)
+            events += self._advance(response, logprobs.get(response.uid))
         computed = 0
         for response in prompts:
             row = self._in_generator[response.uid]
@@ -161,11 +168,20 @@ class TextModel:
         )
         return events
 
-    def _advance(self, response: Any) -> list[Event]:
+    def _logprobs(self, generated: list[Any]) -> dict[int, TokenLogprob]:
+        """By the generator's number, of the rows that are to tell them. The end token is no part of an answer."""
+        chosen: dict[int, Chosen] = {}
+        for response in generated:
+            alternatives = self._in_generator[response.uid].alternatives
+            if alternatives is not None and response.finish_reason != "stop":
+                chosen[response.uid] = Chosen(response.token, response.logprobs, alternatives)
+        return told(chosen, self._bytes_of)
+
+    def _advance(self, response: Any, logprob: TokenLogprob | None) -> list[Event]:
         row = self._in_generator[response.uid]
         row.completion_tokens += 1
         reason: Reason | None = response.finish_reason
-        text, stopped = ("", False) if reason == "stop" else row.take(response.token)
+        text, stopped = ("", False) if reason == "stop" else row.take(response.token, logprob)
         if reason is not None:
             self._prompt_cache.keep(response.all_tokens, response.prompt_cache)
             if not stopped:
@@ -175,7 +191,7 @@ class TextModel:
             self._remove([row])
         if stopped:
             reason = "stop"
-        tokens = Tokens(row.id, text, 1)
+        tokens = Tokens(row.id, text, 1, row.logprobs())
         if reason is None:
             return [tokens]
         self._forget(row)
@@ -188,8 +204,9 @@ class TextModel:
         events: list[Event] = []
         for row, since in rows:
             text, _ = row.tail()
+            logprobs = row.logprobs()
             self._forget(row)
-            events += [Tokens(row.id, text, 0)] if text else []
+            events += [Tokens(row.id, text, 0, logprobs)] if text or logprobs else []
             events.append(row.done(reason, stop_latency=gone - since))
         return events
 

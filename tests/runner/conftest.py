@@ -12,6 +12,19 @@ def shared_runner(tiny_model: Path) -> Iterator[Runner]:
         yield runner
 
 
+@pytest.fixture(scope="module")
+def serial(tiny_model: Path) -> Iterator[Runner]:
+    """The same model, as one whose caches cannot be merged."""
+    with ready(tiny_model, module="tests.runner.serial_runner") as runner:
+        yield runner
+
+
+@pytest.fixture(params=["batched", "serial"])
+def either(request: pytest.FixtureRequest, runner: Runner) -> Runner:
+    found: Runner = runner if request.param == "batched" else request.getfixturevalue("serial")
+    return found
+
+
 @pytest.fixture
 def runner(shared_runner: Runner) -> Iterator[Runner]:
     """One process for all tests that leave it alive; each has to leave it without a row."""

@@ -28,6 +28,7 @@ from inference.messages import (
     Sampling,
     Stats,
     TextPrompt,
+    TokenLogprob,
     TokenPrompt,
     Tokens,
     Vectors,
@@ -60,6 +61,7 @@ class Answer:
 
     text: str = ""
     tokens: int = 0
+    logprobs: list[TokenLogprob] | None = None
     prefills: list[Prefill] = field(default_factory=list)
     vectors: dict[int, bytes] = field(default_factory=dict, repr=False)
     end: Done | Refused | None = None
@@ -166,6 +168,8 @@ class Runner:
                 assert self.answers[event.id].end is None
                 self.answers[event.id].text += event.text
                 self.answers[event.id].tokens += event.count
+                if event.logprobs is not None:
+                    self.answers[event.id].logprobs = (self.answers[event.id].logprobs or []) + event.logprobs
             case Prefill():
                 self.answers[event.id].prefills.append(event)
             case Vectors():

@@ -35,6 +35,14 @@ samplings = st.builds(
     top_p=floats,
     seed=st.none() | integers,
     stop=st.lists(texts, max_size=3).map(tuple),
+    top_k=integers,
+    min_p=floats,
+    min_tokens=integers,
+    repetition_penalty=st.just(1.0) | floats,
+    presence_penalty=st.just(0.0) | floats,
+    frequency_penalty=st.just(0.0) | floats,
+    logit_bias=st.lists(st.tuples(integers, floats), max_size=2).map(tuple),
+    logprobs=st.none() | integers,
 )
 
 

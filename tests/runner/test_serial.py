@@ -1,21 +1,13 @@
 """Models whose caches cannot be merged are served one request at a time, with the same promises."""
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from inference.messages import Sampling
-from tests.runner.process import Runner, long_prompt, ready
+from tests.runner.process import Runner, long_prompt
 
 ENDLESS = Sampling(temperature=0)
-
-
-@pytest.fixture(scope="module")
-def serial(tiny_model: Path) -> Iterator[Runner]:
-    with ready(tiny_model, module="tests.runner.serial_runner") as runner:
-        yield runner
 
 
 @pytest.mark.parametrize("prompt", ["hello there", "a longer one " * 40])

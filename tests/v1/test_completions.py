@@ -89,9 +89,9 @@ def test_sixteen_tokens_unless_said(server: Server) -> None:
         ({"prompt": [2000]}, "prompt"),
         ({"prompt": "a " * 9000}, "prompt"),
         ({"best_of": 2}, "best_of"),
-        ({"logprobs": 3}, "logprobs"),
+        ({"logprobs": 6}, "logprobs"),
         ({"echo": "yes"}, "echo"),
-        ({"frequency_penalty": 1}, "frequency_penalty"),
+        ({"frequency_penalty": 2.1}, "frequency_penalty"),
         ({"prompt": ["a"] * 129}, "prompt"),
     ],
 )
