@@ -5,7 +5,7 @@ import hashlib
 import ipaddress
 import logging
 from collections.abc import Awaitable, Callable
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import DisallowedHost
@@ -110,7 +110,7 @@ def _view(request: HttpRequest) -> View:
     path = request.path
     methods = ROUTES.get(path)
     if methods is None and path.startswith(MODEL):
-        name = unquote(path.removeprefix(MODEL))
+        name = path.removeprefix(MODEL)  # Django has unquoted it
         methods = {"GET": lambda request, arrival: models.show(request, arrival, name)}
     if methods is None:
         raise NotFound(f"There is nothing at {path}. Known: {', '.join(ROUTES)}.", code="unknown_url")

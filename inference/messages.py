@@ -105,11 +105,15 @@ class Loading(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """The model is loaded. `memory_bytes`: what mlx holds now. `context_tokens` None: the model does not say."""
+    """The model is loaded. `memory_bytes`: what mlx holds now. `context_tokens` None: the model does not say.
+
+    `capabilities`: what it can be asked for, as `/v1/models` says it.
+    """
 
     kind: Literal["text", "embedding"]
     context_tokens: int | None
     memory_bytes: int
+    capabilities: tuple[str, ...] = ()
 
 
 class LoadFailed(msgspec.Struct, frozen=True, tag=True, array_like=True):

@@ -12,6 +12,7 @@ from typing import TypeVar
 from inference.errors import Busy, Draining, ModelNotFound
 from inference.inbox import Inbox
 from inference.local import Runner
+from inference.messages import Ready
 from inference.place import Place
 from inference.place_state import PlaceState, state_of
 from inference.room import Room
@@ -72,6 +73,10 @@ class Pool:
     def __iter__(self) -> Iterator[Runner]:
         """All runners whose process lives."""
         return (place.runner for place in self._room if place.runner is not None and not place.runner.ended)
+
+    def learned(self, model: Model) -> Ready | None:
+        """What its runner said of the model as it was loaded last; None if it was not since the server's start."""
+        return self._room.learned.get(model.folder)
 
     def unload_unused(self) -> None:
         """Unloads those whose time to live is over."""

@@ -6,11 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from inference import estimate, eviction
 from inference.errors import ApiError, InsufficientMemory
 from inference.eviction import Holder, Limits
 from inference.memory import no_room
+from inference.messages import Ready
 from inference.place import Place, State
 from settings_app import pool_settings
 from settings_app.sizes import size_text
@@ -23,11 +25,14 @@ log = logging.getLogger(__name__)
 class Room:
     """`settings`: those in force. `failures`: why the last load of a model came to nothing, by its name.
 
+    `learned`: what its runner said of a model as it was loaded, by what was loaded; it stays known when it has gone.
+
     Everything runs on the event loop.
     """
 
     settings: Snapshot = EMPTY
     failures: dict[str, ApiError] = field(default_factory=dict)
+    learned: dict[Path, Ready] = field(default_factory=dict)
     _places: dict[str, Place] = field(default_factory=dict)  # by name: those that requests get
     _leaving: list[Place] = field(default_factory=list)  # they hold memory until their process has ended
     _queue: list[Place] = field(
@@ -132,8 +137,9 @@ class Room:
         return places
 
     def _place_changed(self, place: Place) -> None:
-        if place.loaded:
+        if (runner := place.loaded_runner) is not None and runner.ready is not None:
             self.failures.pop(place.name, None)
+            self.learned[place.model.folder] = runner.ready
         elif place.failure is not None and not place.retired and place.ready_at is None:
             self.failures[place.name] = place.failure
         self.changed()

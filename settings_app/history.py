@@ -1,5 +1,7 @@
 """The record of every change of a setting: read in pages, and put back."""
 
+from datetime import datetime
+
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import models, transaction
@@ -23,6 +25,12 @@ def page(*, before: int | None, limit: int) -> tuple[list[Change], int | None]:
     rows = Change.objects.all() if before is None else Change.objects.filter(id__lt=before)
     found = list(rows[: limit + 1])
     return found[:limit], (found[limit - 1].id if len(found) > limit else None)
+
+
+def first_changed(table: str) -> dict[str, datetime]:
+    """When each row of a table came, by its key: its first change is that it was made."""
+    rows = Change.objects.filter(table=table).values_list("row").annotate(first=models.Min("at")).order_by()
+    return dict(rows)
 
 
 def field_label(change: Change) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import mlx.core as mx
 
 from inference.messages import Add, Embed, Event, Prefill, Ready, Refused, Stats, Vectors
+from inference.runner import capabilities
 from inference.runner.embed_row import EmbedRow
 from inference.runner.encoder import Array, Encoder, unit
 from inference.runner.loading import held_bytes
@@ -53,7 +54,7 @@ class EmbeddingModel:
         return bool(self._rows)
 
     def ready(self) -> Ready:
-        return Ready("embedding", self._encoder.context_tokens, held_bytes())
+        return Ready("embedding", self._encoder.context_tokens, held_bytes(), capabilities.EMBEDDING)
 
     def stats(self) -> Stats:
         return Stats(

@@ -9,6 +9,7 @@ from mlx_lm.generate import BatchGenerator
 from mlx_lm.models.cache import can_trim_prompt_cache, make_prompt_cache
 
 from inference.messages import Add, Embed, Event, Ready, Refused, Sampling, Stats, TokenLogprob, Tokens
+from inference.runner import capabilities
 from inference.runner.loading import Loaded, held_bytes
 from inference.runner.logits_processors import check_bias, processors_for
 from inference.runner.logprobs import Chosen, told
@@ -60,7 +61,7 @@ class TextModel:
         return bool(self._rows)
 
     def ready(self) -> Ready:
-        return Ready("text", self._context_tokens, held_bytes())
+        return Ready("text", self._context_tokens, held_bytes(), capabilities.of_text(self._tokenizer))
 
     def stats(self) -> Stats:
         prefilling = self._prefilling()
