@@ -51,6 +51,7 @@ class Call:
     spent: dict[Phase, float] = field(default_factory=lambda: dict.fromkeys(Phase, 0.0))
     first_token: float | None = None
     completion_tokens: int = 0
+    reasoning_tokens: int = 0  # of these
     finish_reason: str = ""
     takes_partial: bool = False  # what there is at the deadline is an answer
     answering: bool = False  # the status line is out
@@ -123,7 +124,7 @@ class Call:
         self.target = target
         self.row_ids = []
         self.progress.clear()
-        self.completion_tokens = 0
+        self.completion_tokens = self.reasoning_tokens = 0
         self.abort = lambda: None
         self.inbox.clear()
 
@@ -166,6 +167,7 @@ class Call:
             "completion_tokens": self.completion_tokens,
             "total_tokens": self.prompt_tokens + self.completion_tokens,
             "prompt_tokens_details": {"cached_tokens": self.cached_tokens},
+            "completion_tokens_details": {"reasoning_tokens": self.reasoning_tokens},
         }
 
     def deadline_exceeded(self) -> DeadlineExceeded:

@@ -112,9 +112,11 @@ def _note(call: Call, event: Item) -> None:
             if call.phase is not Phase.DECODE and event.count:
                 call.enter(Phase.DECODE)
             call.completion_tokens += event.count
+            if event.kind == "reasoning":
+                call.reasoning_tokens += event.count
         case Done():
             _note_gone(call, event)
-            if event.reason not in ("stop", "length"):
+            if event.reason not in ("stop", "length", "tool_calls"):
                 raise call.cancelled or DeadlinePassed
             call.finish_reason = event.reason
         case Refused():

@@ -32,10 +32,20 @@ class Sampling(msgspec.Struct, frozen=True, array_like=True):
     logprobs: int | None = None
 
 
+class Tools(msgspec.Struct, frozen=True, array_like=True):
+    """What a row may call: `functions` as OpenAI's clients send them. `parallel` False: it ends with its first call."""
+
+    functions: list[dict[str, Any]]
+    parallel: bool = True
+
+
 class ChatPrompt(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Goes through the model's chat template."""
+    """Goes through the model's chat template, which gets `template_kwargs` too; it is refused if it knows them not."""
 
     messages: list[dict[str, Any]]
+    tools: Tools | None = None
+    template_kwargs: dict[str, Any] = {}
+    reasoning_effort: str | None = None
 
 
 class TextPrompt(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -148,16 +158,28 @@ class TokenLogprob(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Tokens(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """What one step added to a row: `count` tokens. `text` may be empty (half a character, half a stop string).
+    """What one step added to a row: `count` tokens. `text` may be empty (half a character, half a stop string, a tag).
 
-    `count` 0: an echoed prompt, or what was held back when the row ended. `logprobs`: of the tokens whose text is out,
-    for a row that asked; they come with the end of their text.
+    `count` 0: an echoed prompt, what was held back when the row ended, or the rest of a step that said more than one
+    thing. Tags of thinking count as thinking; of `tools`, and what stands between them, as content. `logprobs`: of the
+    tokens whose text is out, for a row that asked; they come with the end of their text.
     """
 
     id: str
     text: str
     count: int
     logprobs: list[TokenLogprob] | None = None
+    kind: Literal["content", "reasoning"] = "content"
+
+
+class ToolCall(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """A whole call that a row made, its `number` from 0 on. `arguments` is a JSON object. It counts no tokens."""
+
+    id: str
+    number: int
+    call_id: str
+    name: str
+    arguments: str
 
 
 class Vectors(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -171,11 +193,12 @@ class Vectors(msgspec.Struct, frozen=True, tag=True, array_like=True):
 class Done(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """The row is gone and its memory given back.
 
-    `stop_latency`: seconds from the deadline, or from the arrival of the Abort, to the drop; None for stop and length.
+    `reason` tool_calls: it stopped, and has made calls. `stop_latency`: seconds from the deadline, or from the
+    arrival of the Abort, to the drop; None for the other reasons.
     """
 
     id: str
-    reason: Literal["stop", "length", "deadline", "aborted"]
+    reason: Literal["stop", "length", "tool_calls", "deadline", "aborted"]
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = 0
@@ -205,4 +228,4 @@ class Stats(msgspec.Struct, frozen=True, tag=True, array_like=True):
     queued: int
 
 
-Event = Loading | Ready | LoadFailed | Prefill | Tokens | Vectors | Done | Refused | Stats
+Event = Loading | Ready | LoadFailed | Prefill | Tokens | ToolCall | Vectors | Done | Refused | Stats

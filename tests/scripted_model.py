@@ -92,7 +92,7 @@ def make_scripted_model(
 class _Cutter:
     def __init__(self, special: list[str], openings: Iterable[str]) -> None:
         self._special = special
-        self._used = {*special, "\n"}  # many a template's prompt ends with a line's
+        self._used = {*special, "\n", ">"}  # what a prompt ends with
         self._unsaid = set(special) - set(openings)
         self._random = random.Random(0)
 

@@ -4,36 +4,22 @@ from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from inference import completion
-from inference.api import body, logprobs, text
-from inference.api.text import Choice, Head, TextRequest
+from inference.api import body, logprobs, text, turns
+from inference.api.text import Choice, Head, Made, TextRequest
+from inference.api.tool_choice import ToolChoice, offered
+from inference.api.turns import Message
 from inference.arrival import Arrival
 from inference.call import Call
 from inference.completion import Asked
 from inference.errors import InvalidRequest
-from inference.messages import Add, ChatPrompt, TokenLogprob
+from inference.messages import Add, ChatPrompt, TokenLogprob, ToolCall
+from inference.tools import Tool
 from settings_app.endpoints import BY_KEY
 
 ENDPOINT = BY_KEY["chat"]
-
-
-class Part(Struct, forbid_unknown_fields=True):
-    """A piece of a message's content. Only text can be given to a text model."""
-
-    type: str
-    text: str | None = None
-    image_url: Any = None
-    input_audio: Any = None
-    file: Any = None
-
-
-class Message(Struct, forbid_unknown_fields=True):
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[Part]
-    name: str | None = None
-    refusal: None = None
 
 
 class ChatRequest(TextRequest, forbid_unknown_fields=True, kw_only=True):
@@ -41,12 +27,14 @@ class ChatRequest(TextRequest, forbid_unknown_fields=True, kw_only=True):
     max_completion_tokens: Annotated[int, Meta(ge=1)] | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    tools: Annotated[list[Tool], Meta(min_length=1)] | None = None
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+    chat_template_kwargs: dict[str, Any] | None = None
     # say nothing about the answer
     metadata: dict[str, str] | None = None
     store: bool | None = None
-    # what clients send although it asks for nothing; anything else is refused
-    tools: None = None
-    tool_choice: Literal["none", "auto"] | None = None
 
     def check(self) -> None:
         super().check()
@@ -71,7 +59,12 @@ def _row(request: HttpRequest, call: Call) -> Add:
     asked.check()
     limit = asked.max_tokens if asked.max_completion_tokens is None else asked.max_completion_tokens
     alternatives = (asked.top_logprobs or 0) if asked.logprobs else None
-    prompt = ChatPrompt([_message(index, message) for index, message in enumerate(asked.messages)])
+    prompt = ChatPrompt(
+        [turns.for_template(index, message) for index, message in enumerate(asked.messages)],
+        offered(asked.tools, asked.tool_choice, asked.parallel_tool_calls),
+        asked.chat_template_kwargs or {},
+        asked.reasoning_effort,
+    )
     return Add(call.id, call.deadline.at, prompt, asked.sampling(limit, alternatives))
 
 
@@ -94,8 +87,16 @@ class ChatWire:
     def opening(self) -> list[dict[str, Any]]:
         return [self._chunk(0, {"role": "assistant", "content": ""})]
 
-    def text(self, index: int, text: str, told: list[TokenLogprob] | None) -> dict[str, Any]:
-        return self._chunk(index, {"content": text}, told=told)
+    def made(self, index: int, item: Made) -> list[dict[str, Any]]:
+        if isinstance(item, ToolCall):
+            return [self._chunk(index, {"tool_calls": [delta]}) for delta in _deltas(item)]
+        if not item.text and not item.logprobs:
+            return []
+        field = "reasoning_content" if item.kind == "reasoning" else "content"
+        return [self._chunk(index, {field: item.text}, told=item.logprobs)]
+
+    def empty(self) -> dict[str, Any]:
+        return self._chunk(0, {"content": ""})
 
     def ending(self, index: int, finish_reason: str) -> dict[str, Any]:
         return self._chunk(index, {}, finish_reason)
@@ -107,7 +108,7 @@ class ChatWire:
         written = [
             {
                 "index": index,
-                "message": {"role": "assistant", "content": choice.text, "refusal": None},
+                "message": _message(choice),
                 "logprobs": logprobs.of_chat(choice.logprobs),
                 "finish_reason": choice.finish_reason,
             }
@@ -123,7 +124,7 @@ class ChatWire:
     def _chunk(
         self,
         index: int,
-        delta: dict[str, str],
+        delta: dict[str, Any],
         finish_reason: str | None = None,
         told: list[TokenLogprob] | None = None,
     ) -> dict[str, Any]:
@@ -136,15 +137,27 @@ class ChatWire:
         return {**self._head, "choices": [choice]}
 
 
-def _message(index: int, message: Message) -> dict[str, Any]:
-    content = message.content
-    if not isinstance(content, str):
-        for part in content:
-            if part.type != "text" or part.text is None:
-                raise InvalidRequest(
-                    f"This model takes text only, not a content part of type {part.type!r}.",
-                    param=f"messages[{index}].content",
-                )
-        content = "".join(part.text or "" for part in content)
-    role = "system" if message.role == "developer" else message.role
-    return {"role": role, "content": content} | ({"name": message.name} if message.name else {})
+def _message(choice: Choice) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": choice.text, "refusal": None}
+    if choice.reasoning:
+        message["reasoning_content"] = choice.reasoning
+    if choice.tool_calls:
+        message["content"] = choice.text or None
+        message["tool_calls"] = [
+            {
+                "id": call.call_id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for call in choice.tool_calls
+        ]
+    return message
+
+
+def _deltas(call: ToolCall) -> list[dict[str, Any]]:
+    """As OpenAI's clients expect them: what is called, and then with what."""
+    opening = {"id": call.call_id, "type": "function", "function": {"name": call.name, "arguments": ""}}
+    return [
+        {"index": call.number, **opening},
+        {"index": call.number, "function": {"arguments": call.arguments}},
+    ]

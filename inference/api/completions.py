@@ -8,12 +8,12 @@ from msgspec import Meta
 
 from inference import completion
 from inference.api import body, logprobs, prompts, text
-from inference.api.text import Choice, Head, TextRequest
+from inference.api.text import Choice, Head, Made, TextRequest
 from inference.arrival import Arrival
 from inference.call import Call
 from inference.completion import Asked
 from inference.errors import InvalidRequest
-from inference.messages import Add, TokenLogprob
+from inference.messages import Add, TokenLogprob, ToolCall
 from settings_app.endpoints import BY_KEY
 
 ENDPOINT = BY_KEY["completions"]
@@ -73,8 +73,13 @@ class CompletionWire:
     def opening(self) -> list[dict[str, Any]]:
         return []
 
-    def text(self, index: int, text: str, told: list[TokenLogprob] | None) -> dict[str, Any]:
-        return {**self._head, "choices": [_choice(index, text, None, told)]}
+    def made(self, index: int, item: Made) -> list[dict[str, Any]]:
+        if isinstance(item, ToolCall) or not (item.text or item.logprobs):  # calls are made in chats alone
+            return []
+        return [{**self._head, "choices": [_choice(index, item.text, None, item.logprobs)]}]
+
+    def empty(self) -> dict[str, Any]:
+        return {**self._head, "choices": [_choice(0, "", None)]}
 
     def ending(self, index: int, finish_reason: str) -> dict[str, Any]:
         return {**self._head, "choices": [_choice(index, "", finish_reason)]}

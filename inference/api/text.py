@@ -13,8 +13,9 @@ from inference.call import Call
 from inference.chunk import Chunk
 from inference.completion import Batches
 from inference.errors import OUR_FAULT, ApiError, DeadlineExceeded, InternalError, InvalidRequest
-from inference.messages import Done, Sampling, TokenLogprob, Tokens
+from inference.messages import Done, Sampling, TokenLogprob, Tokens, ToolCall
 
+Made = Tokens | ToolCall
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 
 
@@ -94,16 +95,21 @@ class TextRequest(Struct, forbid_unknown_fields=True, kw_only=True):
 
 @dataclass
 class Choice:
-    texts: list[str] = field(default_factory=list)
+    texts: list[Tokens] = field(default_factory=list)
+    tool_calls: list[ToolCall] = field(default_factory=list)
     logprobs: list[TokenLogprob] | None = None
     finish_reason: str | None = None
 
     @property
     def text(self) -> str:
-        return "".join(self.texts)
+        return "".join(tokens.text for tokens in self.texts if tokens.kind == "content")
+
+    @property
+    def reasoning(self) -> str:
+        return "".join(tokens.text for tokens in self.texts if tokens.kind == "reasoning")
 
     def add(self, tokens: Tokens) -> None:
-        self.texts.append(tokens.text)
+        self.texts.append(tokens)
         if tokens.logprobs is not None:
             self.logprobs = self.logprobs or []
             self.logprobs += tokens.logprobs
@@ -113,7 +119,8 @@ class Wire(Protocol):
     """How an endpoint writes what is made; all but `whole` are chunks of a stream."""
 
     def opening(self) -> list[dict[str, Any]]: ...
-    def text(self, index: int, text: str, logprobs: list[TokenLogprob] | None) -> dict[str, Any]: ...
+    def made(self, index: int, item: Made) -> list[dict[str, Any]]: ...
+    def empty(self) -> dict[str, Any]: ...
     def ending(self, index: int, finish_reason: str) -> dict[str, Any]: ...
     def usage(self) -> dict[str, Any]: ...
     def whole(self, choices: list[Choice]) -> dict[str, Any]: ...
@@ -125,7 +132,7 @@ async def answer(call: Call, asked: Head, batches: Batches, wire: Wire, keep_ali
     if not asked.stream:
         return await _whole(call, batches, wire)
     with_usage = asked.stream_options is not None and asked.stream_options.include_usage
-    empty = sse.event(wire.text(0, "", None)) if keep_alive == "chunk" else None
+    empty = sse.event(wire.empty()) if keep_alive == "chunk" else None
     return await sse.stream(
         call, batches, lambda all_batches: _chunks(call, all_batches, wire, with_usage), keep_alive, empty
     )
@@ -141,6 +148,8 @@ async def _whole(call: Call, batches: Batches, wire: Wire) -> HttpResponseBase:
                 relayed = item.data or relayed
             elif isinstance(item, Tokens):
                 choices[index].add(item)
+            elif isinstance(item, ToolCall):
+                choices[index].tool_calls.append(item)
             else:
                 choices[index].finish_reason = item.reason
     except DeadlineExceeded as error:
@@ -178,8 +187,9 @@ async def _chunks(call: Call, batches: Batches, wire: Wire, with_usage: bool) ->
             if isinstance(item, Done):
                 ended.add(index)
                 yield sse.event({**wire.ending(index, item.reason), **nulls})
-            elif item.text or item.logprobs:
-                yield sse.event({**wire.text(index, item.text, item.logprobs), **nulls})
+            else:
+                for chunk in wire.made(index, item):
+                    yield sse.event({**chunk, **nulls})
     except ApiError as error:
         if isinstance(error, DeadlineExceeded) and call.is_partial(error):
             for index in set(range(len(call.row_ids))) - ended:
@@ -197,33 +207,37 @@ async def _chunks(call: Call, batches: Batches, wire: Wire, with_usage: bool) ->
     yield sse.DONE
 
 
-async def _by_choice(call: Call, batches: Batches) -> AsyncGenerator[tuple[int, Tokens | Done | Chunk], None]:
-    """Text and endings by the choice they belong to; the texts of a choice in one batch are one.
+async def _by_choice(call: Call, batches: Batches) -> AsyncGenerator[tuple[int, Made | Done | Chunk], None]:
+    """What was made, and endings, by the choice they belong to; the texts of one kind in a batch are one.
 
     A provider's chunk names its choices itself.
     """
     async for items in batches:
         index_of = {row_id: index for index, row_id in enumerate(call.row_ids)}
-        made: dict[int, Tokens] = {}
+        made: dict[int, list[Made]] = defaultdict(list)
         for item in items:
             if isinstance(item, Chunk):
                 yield 0, item
-            elif isinstance(item, Tokens):
-                index = index_of[item.id]
-                made[index] = _together(made[index], item) if index in made else item
+            elif isinstance(item, Made):
+                _join(made[index_of[item.id]], item)
             elif isinstance(item, Done):
                 index = index_of[item.id]
-                if index in made:
-                    yield index, made.pop(index)
+                for each in made.pop(index, ()):
+                    yield index, each
                 yield index, item
-        for index, tokens in made.items():
-            yield index, tokens
+        for index, each_made in made.items():
+            for each in each_made:
+                yield index, each
 
 
-def _together(first: Tokens, then: Tokens) -> Tokens:
-    """Two steps of one row as one."""
-    logprobs = then.logprobs if first.logprobs is None else first.logprobs + (then.logprobs or [])
-    return Tokens(first.id, first.text + then.text, first.count + then.count, logprobs)
+def _join(made: list[Made], item: Made) -> None:
+    """In the order in which it was made."""
+    last = made[-1] if made else None
+    if isinstance(item, Tokens) and isinstance(last, Tokens) and last.kind == item.kind:
+        logprobs = item.logprobs if last.logprobs is None else last.logprobs + (item.logprobs or [])
+        made[-1] = Tokens(item.id, last.text + item.text, last.count + item.count, logprobs, item.kind)
+    else:
+        made.append(item)
 
 
 def _mlx(error: DeadlineExceeded) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from inference.runner.chat_template import takes_tools
+
 EMBEDDING = ("embeddings",)
 
 
@@ -10,7 +12,7 @@ def of_text(tokenizer: Any) -> tuple[str, ...]:
     can = {
         "completions": True,
         "chat": tokenizer.has_chat_template,
-        "tools": tokenizer.has_chat_template and tokenizer.has_tool_calling,
+        "tools": takes_tools(tokenizer),
         "reasoning": tokenizer.has_chat_template and tokenizer.has_thinking,
     }
     return tuple(what for what, it_can in can.items() if it_can)

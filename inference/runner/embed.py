@@ -16,8 +16,8 @@ from inference.runner.encoder import Array, Encoder, unit
 from inference.runner.loading import held_bytes
 from inference.runner.options import Progress
 from inference.runner.pace import FIRST_TOKENS, PrefillPace
-from inference.runner.prompt import Unusable
 from inference.runner.row import Reason
+from inference.runner.unusable import Unusable
 
 MAX_ROWS = 32  # requests that take turns; the others wait
 MAX_BATCH_INPUTS = 128

@@ -2,8 +2,8 @@
 
 from inference.messages import Done, Embed, TextPrompt, TokenPrompt
 from inference.runner.encoder import Dimensions, Encoder
-from inference.runner.prompt import Unusable
 from inference.runner.row import Reason
+from inference.runner.unusable import Unusable
 
 SLICE_CHARACTERS = 50_000  # tokenized at a time: 15 ms
 

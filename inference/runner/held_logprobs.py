@@ -27,12 +27,12 @@ class HeldLogprobs:
         """Of the token that comes next."""
         self._held.append(_Held(logprob))
 
-    def pass_on(self, made: str, sent: str, stopped: bool) -> None:
-        """`made`: the text that came; `sent`: what goes out, of it and of what was held; `stopped`: no more will."""
+    def pass_on(self, made: int, sent: int, stopped: bool) -> None:
+        """`made`: characters that came; `sent`: of all that came, those that are out; `stopped`: no more will be."""
         if made:
-            self._place(len(made))
-        self._made += len(made)
-        self._sent += len(sent)
+            self._place(made)
+        self._made += made
+        self._sent = sent
         while self._held and self._is_out(self._held[0], stopped):
             self._let_go(self._held.popleft())
         if stopped:

@@ -11,7 +11,7 @@ from mlx_lm.sample_utils import (
 )
 
 from inference.messages import Sampling
-from inference.runner.prompt import Unusable
+from inference.runner.unusable import Unusable
 
 Processor = Callable[[mx.array, mx.array], mx.array]
 """Takes the row's tokens so far, prompt and all that was made (n,), and its logits (1, vocabulary); gives logits.

@@ -2,24 +2,12 @@
 
 from typing import Any
 
-import jinja2
-
-from inference.messages import Add, ChatPrompt, Refused, TextPrompt, TokenPrompt
+from inference.messages import Add, ChatPrompt, TextPrompt, TokenPrompt
+from inference.runner import chat_template
+from inference.runner.unusable import Unusable
 
 Prompt = ChatPrompt | TextPrompt | TokenPrompt
 UNLIMITED_TOKENS = 2**31
-
-
-class Unusable(Exception):
-    """The request cannot be a prompt. `code` and the message are for the client."""
-
-    def __init__(self, code: str, message: str, param: str | None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.param = param
-
-    def refused(self, id: str) -> Refused:
-        return Refused(id, self.code, self.param, str(self))
 
 
 def prompt_tokens(tokenizer: Any, prompt: Prompt) -> list[int]:
@@ -28,8 +16,8 @@ def prompt_tokens(tokenizer: Any, prompt: Prompt) -> list[int]:
         case TextPrompt("") | TokenPrompt([]):
             # Also where the model begins every text with a token: what is refused depends on no model.
             raise _empty()
-        case ChatPrompt(messages):
-            return _rendered(tokenizer, messages)
+        case ChatPrompt():
+            return chat_template.rendered(tokenizer, prompt)
         case TextPrompt(text):
             return _encoded(tokenizer, text)
         case TokenPrompt(tokens):
@@ -70,36 +58,6 @@ def cannot_prepare(prompt: Prompt) -> Unusable:
 def param_of(prompt: Prompt) -> str:
     """The request's field that the prompt came from."""
     return "messages" if isinstance(prompt, ChatPrompt) else "prompt"
-
-
-def _rendered(tokenizer: Any, messages: list[dict[str, Any]]) -> list[int]:
-    """The chat template's tokens, with the opening of the assistant's turn."""
-    if not tokenizer.has_chat_template:
-        raise Unusable(
-            "no_chat_template",
-            "This model has no chat template, so it cannot take messages. Use an instruction-tuned model, or "
-            "/v1/completions.",
-            "messages",
-        )
-    try:
-        tokens = tokenizer.apply_chat_template([_as_text(m) for m in messages], add_generation_prompt=True)
-    except jinja2.TemplateError as error:
-        message = f"The model's chat template refuses these messages: {error}"
-        raise Unusable("invalid_messages", message, "messages") from error
-    if not tokens:
-        message = "The model's chat template makes nothing of these messages."
-        raise Unusable("invalid_messages", message, "messages")
-    return list(tokens)
-
-
-def _as_text(message: dict[str, Any]) -> dict[str, Any]:
-    """Content in parts becomes one string: most templates can do nothing else with it."""
-    content = message.get("content")
-    if not isinstance(content, list):
-        return message
-    if any(part.get("type") != "text" for part in content):
-        raise Unusable("invalid_messages", "This model takes text only.", "messages")
-    return {**message, "content": "".join(part["text"] for part in content)}
 
 
 def _encoded(tokenizer: Any, text: str) -> list[int]:

@@ -2,17 +2,17 @@
 
 from typing import Any, Literal
 
-from inference.messages import Add, Done, Prefill, TokenLogprob
+from inference.messages import Add, Done, Prefill, TokenLogprob, Tokens
 from inference.runner.held_logprobs import HeldLogprobs
 from inference.runner.logits_processors import Processor
+from inference.runner.reply import Reply, Said
 from inference.runner.sampling import Sampler, sampler_for
-from inference.runner.stop_strings import StopStrings
 
-Reason = Literal["stop", "length", "deadline", "aborted"]
+Reason = Literal["stop", "length", "tool_calls", "deadline", "aborted"]
 
 
 class Row:
-    """A prompt, the tokens made for it so far as text, and when it has to be gone."""
+    """A prompt, the tokens made for it so far, what they say, and when it has to be gone."""
 
     def __init__(
         self,
@@ -21,6 +21,7 @@ class Row:
         max_tokens: int,
         processors: list[Processor],
         detokenizer: Any,
+        reply: Reply,
     ) -> None:
         self.id = command.id
         self.deadline = command.deadline
@@ -38,41 +39,55 @@ class Row:
         self.completion_tokens = 0
         self._detokenizer = detokenizer
         self._min_tokens = command.sampling.min_tokens
-        self._stop = StopStrings(command.sampling.stop)
+        self._reply = reply
         self._logprobs = HeldLogprobs()
 
-    def take(self, token: int, logprob: TokenLogprob | None = None) -> tuple[str, bool]:
-        """The text that a token completes, perhaps none, and whether a stop string was met."""
+    def take(self, token: int, logprob: TokenLogprob | None = None) -> tuple[list[Said], bool]:
+        """What a token completes, perhaps nothing, and whether the row is to end with it."""
         if logprob is not None:
             self._logprobs.add(logprob)
         self._detokenizer.add_token(token)
-        return self._feed(self._detokenizer.last_segment)
+        text = self._detokenizer.last_segment
+        # Of the first `min_tokens` no stop string ends the row.
+        said, stopped = self._reply.feed(text, stops=self.completion_tokens > self._min_tokens)
+        if self.alternatives is not None:
+            self._logprobs.pass_on(len(text), self._reply.passed, stopped)
+        return said, stopped
 
-    def tail(self) -> tuple[str, bool]:
-        """As `take`, for the text that waited for tokens that will not come."""
+    def tail(self, *, by_itself: bool) -> tuple[list[Said], bool]:
+        """As `take`, for what waited for tokens that will not come. `by_itself`: the model ended its turn."""
         self._detokenizer.finalize()
-        text, stopped = self._feed(self._detokenizer.last_segment)
-        if stopped:
-            return text, True
-        self._logprobs.release()
-        return text + self._stop.flush(), False
+        text = self._detokenizer.last_segment
+        said, stopped = self._reply.end(text, by_itself=by_itself)
+        if self.alternatives is not None:
+            self._logprobs.pass_on(len(text), self._reply.passed, stopped)
+            if not stopped:
+                self._logprobs.release()
+        return said, stopped
 
-    def logprobs(self) -> list[TokenLogprob] | None:
-        """Those that can be told since it was last asked; None if the row is not to tell any."""
-        return None if self.alternatives is None else self._logprobs.taken()
+    def counted(self, said: list[Said]) -> list[Said]:
+        """What a step brought forth, with its token counted, and the log-probabilities that can be told with it."""
+        kind: Literal["content", "reasoning"] = "reasoning" if self._reply.thinking else "content"
+        match said:
+            case [Tokens(text=text, kind=made)] if made == kind:
+                return [Tokens(self.id, text, 1, self._told(), kind)]
+        return [Tokens(self.id, "", 1, self._told(), kind), *said]
+
+    def left(self, said: list[Said]) -> list[Said]:
+        """What was held back when the row was dropped, in the same way; it counts no token."""
+        told = self._told()
+        return [*said, Tokens(self.id, "", 0, told)] if told else said
 
     def prefill(self) -> Prefill:
         return Prefill(self.id, self.prompt_done, len(self.prompt), self.cached_tokens)
 
     def done(self, reason: Reason, stop_latency: float | None = None) -> Done:
+        if reason == "stop" and self._reply.calls:
+            reason = "tool_calls"
         return Done(
             self.id, reason, len(self.prompt), self.completion_tokens, self.cached_tokens, stop_latency
         )
 
-    def _feed(self, made: str) -> tuple[str, bool]:
-        """Text on its way out. Of the first `min_tokens` nothing ends the row."""
-        bound = self.completion_tokens <= self._min_tokens
-        sent, stopped = (made, False) if bound else self._stop.feed(made)
-        if self.alternatives is not None:
-            self._logprobs.pass_on(made, sent, stopped)
-        return sent, stopped
+    def _told(self) -> list[TokenLogprob] | None:
+        """Those that can be told since it was last asked; None if the row is not to tell any."""
+        return None if self.alternatives is None else self._logprobs.taken()

@@ -24,6 +24,11 @@ class StopStrings:
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep], False
 
+    @property
+    def held(self) -> int:
+        """Characters that are held back."""
+        return len(self._held)
+
     def flush(self) -> str:
         """What was held back, when no more text comes."""
         held, self._held = self._held, ""

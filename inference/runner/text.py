@@ -15,12 +15,15 @@ from inference.runner.logits_processors import check_bias, processors_for
 from inference.runner.logprobs import Chosen, told
 from inference.runner.options import Options
 from inference.runner.pace import PrefillPace
-from inference.runner.prompt import Unusable, cannot_prepare, prompt_text, prompt_tokens, room_for
+from inference.runner.prompt import cannot_prepare, prompt_text, prompt_tokens, room_for
 from inference.runner.prompt_cache import PromptCache
+from inference.runner.reply import reply_to
 from inference.runner.row import Reason, Row
 from inference.runner.sampling import sampler_for
 from inference.runner.serial import SerialGenerator
+from inference.runner.tags import Tags
 from inference.runner.token_bytes import token_bytes
+from inference.runner.unusable import Unusable
 
 MAX_ROWS = 32  # decoded together; the others wait
 MAX_PREFILL_ROWS = 8
@@ -37,6 +40,7 @@ class TextModel:
     def __init__(self, loaded: Loaded, options: Options) -> None:
         self._tokenizer = loaded.tokenizer
         self._bytes_of = token_bytes(loaded.tokenizer)
+        self._tags = Tags(loaded.tokenizer)
         self._context_tokens = loaded.context_tokens
         self._pace = PrefillPace(options.prefill_chunk)
         self._prompt_cache = PromptCache(options.prompt_cache_bytes)
@@ -88,7 +92,8 @@ class TextModel:
             ends = self._tokenizer.eos_token_ids
             processors = processors_for(command.sampling, len(prompt), ends)
             detokenizer = self._tokenizer.detokenizer
-            self._rows[command.id] = Row(command, prompt, max_tokens, processors, detokenizer)
+            reply = reply_to(command, prompt, self._tags)
+            self._rows[command.id] = Row(command, prompt, max_tokens, processors, detokenizer, reply)
         except Unusable as error:
             return [error.refused(command.id)]
         except Exception:
@@ -182,21 +187,21 @@ class TextModel:
         row = self._in_generator[response.uid]
         row.completion_tokens += 1
         reason: Reason | None = response.finish_reason
-        text, stopped = ("", False) if reason == "stop" else row.take(response.token, logprob)
+        said, stopped = ([], False) if reason == "stop" else row.take(response.token, logprob)
         if reason is not None:
             self._prompt_cache.keep(response.all_tokens, response.prompt_cache)
             if not stopped:
-                tail, stopped = row.tail()
-                text += tail
+                tail, stopped = row.tail(by_itself=reason == "stop")
+                said = [*said, *tail]
         elif stopped:
             self._remove([row])
         if stopped:
             reason = "stop"
-        tokens = Tokens(row.id, text, 1, row.logprobs())
+        events: list[Event] = [*row.counted(said)]
         if reason is None:
-            return [tokens]
+            return events
         self._forget(row)
-        return [tokens, row.done(reason)]
+        return [*events, row.done(reason)]
 
     def _drop(self, rows: list[tuple[Row, float]], reason: Reason) -> list[Event]:
         """All at once: each removal makes the rows that stay a new batch."""
@@ -204,10 +209,9 @@ class TextModel:
         gone = time.monotonic()
         events: list[Event] = []
         for row, since in rows:
-            text, _ = row.tail()
-            logprobs = row.logprobs()
+            said, _ = row.tail(by_itself=False)
             self._forget(row)
-            events += [Tokens(row.id, text, 0, logprobs)] if text or logprobs else []
+            events += row.left(said)
             events.append(row.done(reason, stop_latency=gone - since))
         return events
 

@@ -121,7 +121,7 @@ def test_they_go_out_with_their_text(stop: list[str], pieces: list[str]) -> None
         made += piece
         text, stopped = strings.feed(piece)
         sent += text
-        held.pass_on(piece, text, stopped)
+        held.pass_on(len(piece), len(sent), stopped)
         out += held.taken()
         if stopped:
             break

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inference.messages import ChatPrompt, Sampling, TextPrompt, TokenPrompt
+from inference.messages import ChatPrompt, Sampling, TextPrompt, TokenPrompt, Tools
 from tests.runner.process import Prompt, Runner
 
 MOST_INT, LEAST_INT = 2**64 - 1, -(2**63)  # of msgpack
@@ -19,12 +19,19 @@ json = st.recursive(
     max_leaves=6,
 )
 messages = st.lists(
-    st.dictionaries(st.sampled_from(["role", "content", "type", "text", "name"]), json, max_size=3)
+    st.dictionaries(
+        st.sampled_from(["role", "content", "type", "text", "name", "tool_calls"]), json, max_size=3
+    )
     | st.fixed_dictionaries({"role": st.sampled_from(["user", "system"]), "content": texts}),
     max_size=3,
 )
+tools = st.builds(Tools, st.lists(st.dictionaries(texts, json, max_size=2), max_size=2), st.booleans())
+switches = st.dictionaries(
+    st.sampled_from(["tools", "messages", "message", "x", "enable_thinking"]) | texts, json
+)
 prompts = st.one_of(
     st.builds(ChatPrompt, messages),
+    st.builds(ChatPrompt, messages, st.none() | tools, switches, st.none() | texts),
     st.builds(TextPrompt, texts),
     st.builds(TokenPrompt, st.lists(integers, max_size=6)),
 )

@@ -9,9 +9,9 @@ from msgspec import Meta, Struct
 
 from inference.api import body
 from inference.cloud.anthropic import tools, turns
-from inference.cloud.anthropic.tools import NamedChoice, Tool
 from inference.cloud.anthropic.turns import Message
 from inference.errors import InvalidRequest
+from inference.tools import NamedChoice, Tool
 
 DEFAULT_MAX_TOKENS = 8192  # Anthropic wants a limit and OpenAI's clients need not give one
 

@@ -1,33 +1,11 @@
 """The tools that a model may call, and whether it must, in Anthropic's terms."""
 
-from typing import Any, Literal
-
-from msgspec import Struct
+from typing import Any
 
 from inference.errors import InvalidRequest
+from inference.tools import NamedChoice, Tool
 
 _CHOICES = {"auto": "auto", "none": "none", "required": "any"}
-
-
-class Function(Struct, forbid_unknown_fields=True):
-    name: str
-    description: str | None = None
-    parameters: dict[str, Any] | None = None
-    strict: bool | None = None
-
-
-class Tool(Struct, forbid_unknown_fields=True):
-    type: Literal["function"]
-    function: Function
-
-
-class Named(Struct, forbid_unknown_fields=True):
-    name: str
-
-
-class NamedChoice(Struct, forbid_unknown_fields=True):
-    type: Literal["function"]
-    function: Named
 
 
 def tool(asked: Tool) -> dict[str, Any]:

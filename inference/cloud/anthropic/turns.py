@@ -2,10 +2,10 @@
 
 from typing import Any, Literal
 
-import msgspec
 from msgspec import Struct
 
 from inference.errors import InvalidRequest
+from inference.tools import ToolCall, arguments
 
 Block = dict[str, Any]
 
@@ -20,18 +20,6 @@ class Part(Struct, forbid_unknown_fields=True):
     image_url: Any = None
     input_audio: Any = None
     file: Any = None
-
-
-class Called(Struct, forbid_unknown_fields=True):
-    name: str
-    arguments: str
-
-
-class ToolCall(Struct, forbid_unknown_fields=True):
-    id: str
-    function: Called
-    type: Literal["function"] = "function"
-    index: int | None = None  # clients that put a stream together keep it
 
 
 class Message(Struct, forbid_unknown_fields=True):
@@ -109,20 +97,10 @@ def _tool_uses(place: str, message: Message) -> list[Block]:
             "type": "tool_use",
             "id": call.id,
             "name": call.function.name,
-            "input": _arguments(f"{place}.tool_calls[{index}].function.arguments", call.function.arguments),
+            "input": arguments(f"{place}.tool_calls[{index}].function.arguments", call.function.arguments),
         }
         for index, call in enumerate(message.tool_calls or ())
     ]
-
-
-def _arguments(place: str, text: str) -> dict[str, Any]:
-    try:
-        found = msgspec.json.decode(text) if text.strip() else {}
-    except (msgspec.DecodeError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise InvalidRequest(f"{place} is no JSON object.", param=place, code="invalid_value")
-    return found
 
 
 def _tool_result(place: str, message: Message) -> list[Block]:
