@@ -60,6 +60,13 @@ class TokenPrompt(msgspec.Struct, frozen=True, tag=True, array_like=True):
     tokens: list[int]
 
 
+class JsonFormat(msgspec.Struct, frozen=True, array_like=True):
+    """What is made is JSON that fits the schema, itself JSON text. `param`: the request's field that asks for it."""
+
+    schema: str
+    param: str
+
+
 class Add(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Generate, in a text model. `deadline`: drop the row when it is past. `echo`: the prompt's text comes first."""
 
@@ -68,6 +75,7 @@ class Add(msgspec.Struct, frozen=True, tag=True, array_like=True):
     prompt: ChatPrompt | TextPrompt | TokenPrompt
     sampling: Sampling
     echo: bool = False
+    format: JsonFormat | None = None
 
 
 class Embed(msgspec.Struct, frozen=True, tag=True, array_like=True):

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from inference import completion
 from inference.api import body, logprobs, text, turns
+from inference.api.response_format import ResponseFormat, json_format
 from inference.api.text import Choice, Head, Made, TextRequest
 from inference.api.tool_choice import ToolChoice, offered
 from inference.api.turns import Message
@@ -32,6 +33,7 @@ class ChatRequest(TextRequest, forbid_unknown_fields=True, kw_only=True):
     parallel_tool_calls: bool | None = None
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
     chat_template_kwargs: dict[str, Any] | None = None
+    response_format: ResponseFormat | None = None
     # say nothing about the answer
     metadata: dict[str, str] | None = None
     store: bool | None = None
@@ -65,7 +67,8 @@ def _row(request: HttpRequest, call: Call) -> Add:
         asked.chat_template_kwargs or {},
         asked.reasoning_effort,
     )
-    return Add(call.id, call.deadline.at, prompt, asked.sampling(limit, alternatives))
+    sampling = asked.sampling(limit, alternatives)
+    return Add(call.id, call.deadline.at, prompt, sampling, format=json_format(asked.response_format))
 
 
 class ChatWire:

@@ -20,6 +20,7 @@ from inference.messages import (
     LoadFailed,
     Loading,
     Ready,
+    Refused,
     SetDeadline,
     Stats,
     Stop,
@@ -58,7 +59,7 @@ class Model(Protocol):
     def drop_expired(self) -> list[Event]: ...
 
     def admit(self) -> list[Event]:
-        """Give free places to rows that wait. Sent before the step, which may take long."""
+        """Give free places to rows that wait, or refuse them. Sent before the step, which may take long."""
 
     def step(self) -> list[Event]: ...
 
@@ -163,9 +164,10 @@ def _run(channel: Channel, model: Model) -> None:
         looked = time.monotonic()
         events += model.drop_expired()
         # Before the step, which may take long: who waits learns that a row left the queue when it does.
-        channel.send(events + model.admit())
+        events += model.admit()
+        channel.send(events)
         stepped = model.step()
-        rows_went = any(isinstance(event, Done) for event in events + stepped)
+        rows_went = any(isinstance(event, Done | Refused) for event in events + stepped)
         if commands or rows_went or looked - told >= STATS_SECONDS:
             stepped.append(model.stats())
             told = looked

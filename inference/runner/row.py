@@ -3,10 +3,12 @@
 from typing import Any, Literal
 
 from inference.messages import Add, Done, Prefill, TokenLogprob, Tokens
+from inference.runner.grammar import Grammar
 from inference.runner.held_logprobs import HeldLogprobs
 from inference.runner.logits_processors import Processor
 from inference.runner.reply import Reply, Said
 from inference.runner.sampling import Sampler, sampler_for
+from inference.runner.unusable import Unusable
 
 Reason = Literal["stop", "length", "tool_calls", "deadline", "aborted"]
 
@@ -32,6 +34,8 @@ class Row:
         self.alternatives = (
             command.sampling.logprobs
         )  # to tell beside each log-probability; None: tell nothing
+        self.grammar: Grammar | None = None
+        self.complete = True  # False while its grammar is compiled
         self.uid: int | None = None  # the generator's; None while it waits for a place
         self.prompt_done = 0  # of the prompt's tokens, with those that were cached
         self.cached_tokens = 0
@@ -41,6 +45,16 @@ class Row:
         self._min_tokens = command.sampling.min_tokens
         self._reply = reply
         self._logprobs = HeldLogprobs()
+
+    @property
+    def failure(self) -> Unusable | None:
+        """Why the row cannot go on, although its request could be taken."""
+        return self.grammar.failure if self.grammar is not None else None
+
+    def hold_to(self, grammar: Grammar) -> None:
+        """Last of all processors: what it forbids stays forbidden."""
+        self.grammar, self.complete = grammar, True
+        self.processors.append(grammar)
 
     def take(self, token: int, logprob: TokenLogprob | None = None) -> tuple[list[Said], bool]:
         """What a token completes, perhaps nothing, and whether the row is to end with it."""

@@ -10,6 +10,7 @@ from mlx_lm.models.cache import can_trim_prompt_cache, make_prompt_cache
 
 from inference.messages import Add, Embed, Event, Ready, Refused, Sampling, Stats, TokenLogprob, Tokens
 from inference.runner import capabilities
+from inference.runner.grammars import Grammars
 from inference.runner.loading import Loaded, held_bytes
 from inference.runner.logits_processors import check_bias, processors_for
 from inference.runner.logprobs import Chosen, told
@@ -27,6 +28,7 @@ from inference.runner.unusable import Unusable
 
 MAX_ROWS = 32  # decoded together; the others wait
 MAX_PREFILL_ROWS = 8
+COMPILING_SECONDS = 0.01  # between two looks at commands and deadlines, when there is nothing to step
 DOES_NOT_EMBED = (
     "This model generates text and makes no embeddings. Ask /v1/embeddings for an embedding model."
 )
@@ -58,6 +60,7 @@ class TextModel:
         self._max_rows = MAX_ROWS if batching else 1
         self._rows: dict[str, Row] = {}
         self._in_generator: dict[int, Row] = {}
+        self._grammars = Grammars(loaded.tokenizer)
         self._vocabulary = min(self._warm_up(), len(self._tokenizer))
 
     @property
@@ -93,12 +96,15 @@ class TextModel:
             processors = processors_for(command.sampling, len(prompt), ends)
             detokenizer = self._tokenizer.detokenizer
             reply = reply_to(command, prompt, self._tags)
-            self._rows[command.id] = Row(command, prompt, max_tokens, processors, detokenizer, reply)
+            row = Row(command, prompt, max_tokens, processors, detokenizer, reply)
         except Unusable as error:
             return [error.refused(command.id)]
         except Exception:
             logger.exception("%s: the request cannot be prepared", command.id)
             return [cannot_prepare(command.prompt).refused(command.id)]
+        if command.format is not None:
+            self._grammars.begin(row, command.format)
+        self._rows[command.id] = row
         return [Tokens(command.id, echo, 0)] if echo else []
 
     def set_deadline(self, id: str, deadline: float) -> None:
@@ -131,10 +137,14 @@ class TextModel:
 
     def admit(self) -> list[Event]:
         """Give free places to those who wait."""
+        refused = self._grammars.finish()
+        for row, _ in refused:
+            self._forget(row)
         prefilling = self._prefilling()
         places = min(self._max_rows - len(self._in_generator), MAX_PREFILL_ROWS - prefilling)
-        waiting = [row for row in self._rows.values() if row.uid is None][: max(places, 0)]
-        for row in waiting:
+        waiting = [row for row in self._rows.values() if row.uid is None and row.complete]
+        admitted = waiting[: max(places, 0)]
+        for row in admitted:
             caches, row.cached_tokens = self._prompt_cache.fetch(row.prompt)
             row.prompt_done = row.cached_tokens
             [row.uid] = self._generator.insert(
@@ -146,11 +156,12 @@ class TextModel:
                 logits_processors=[row.processors],
             )
             self._in_generator[row.uid] = row
-        return [row.prefill() for row in waiting]
+        return [*(error.refused(row.id) for row, error in refused), *(row.prefill() for row in admitted)]
 
     def step(self) -> list[Event]:
         """One token for each row that decodes, one chunk of prompt for those that do not yet."""
         if not self._in_generator:
+            self._grammars.wait(COMPILING_SECONDS)
             return []
         # The generator's chunk is per row. Shared out, a step takes the same time however many prompts come.
         self._generator.prefill_step_size = max(1, self._pace.chunk // max(1, self._prefilling()))
@@ -198,6 +209,10 @@ class TextModel:
         if stopped:
             reason = "stop"
         events: list[Event] = [*row.counted(said)]
+        if reason is None and row.failure is not None:
+            self._remove([row])
+            self._forget(row)
+            return [*events, row.failure.refused(row.id)]
         if reason is None:
             return events
         self._forget(row)
@@ -254,6 +269,7 @@ class TextModel:
 
     def _forget(self, row: Row) -> None:
         del self._rows[row.id]
+        self._grammars.drop(row)
         if row.uid is not None:
             del self._in_generator[row.uid]
         if not self._in_generator:

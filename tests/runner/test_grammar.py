@@ -1,0 +1,285 @@
+"""Constrained rows: what comes out fits the schema, wherever it is decoded and whoever is beside it."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
+
+from inference.messages import Abort, Add, ChatPrompt, JsonFormat, Sampling
+from tests.runner.process import NEVER, Answer, Runner, ready
+from tests.tiny_model import VOCABULARY, make_tiny_model
+
+FIELD = "response_format.json_schema.schema"
+GREEDY = Sampling(temperature=0, max_tokens=3000)
+HOT = Sampling(temperature=1, max_tokens=3000)
+SLOW = {"type": "integer", "multipleOf": 99_991}  # 140 ms to compile
+LONG_TEXT = 'straße "x" \\ \n 日本語 😀 <|im_end|> ' * 6
+TREE = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "minLength": 3, "maxLength": 9},
+        "left": {"anyOf": [{"$ref": "#"}, {"type": "null"}]},
+        "grid": {
+            "type": "array",
+            "minItems": 2,
+            "maxItems": 2,
+            "items": {"type": "array", "items": {"enum": [1, "ü", None, 2.5]}, "maxItems": 3},
+        },
+    },
+    "required": ["name", "grid"],
+    "additionalProperties": False,
+}
+
+
+@pytest.fixture(scope="module")
+def serial(tiny_model: Path) -> Iterator[Runner]:
+    with ready(tiny_model, module="tests.runner.serial_runner") as runner:
+        yield runner
+
+
+def add(
+    runner: Runner, schema: Any, sampling: Sampling = GREEDY, prompt: str = "hello", deadline: float = NEVER
+) -> str:
+    format = JsonFormat(json.dumps(schema), FIELD)
+    messages = ChatPrompt([{"role": "user", "content": prompt}])
+    return runner.send_row(lambda id: Add(id, deadline, messages, sampling, format=format))
+
+
+def ask(runner: Runner, schema: Any, sampling: Sampling = GREEDY, **more: Any) -> Answer:
+    return runner.wait(add(runner, schema, sampling, **more))
+
+
+def assert_fits(answer: Answer, schema: Any) -> None:
+    assert answer.done.reason == "stop", answer
+    jsonschema_rs.validator_for(schema).validate(json.loads(answer.text))
+
+
+def small_schemas() -> st.SearchStrategy[dict[str, Any]]:
+    """Schemas that only texts of bounded length fit: a random model finds no end by itself."""
+    texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+    values = st.one_of(st.none(), st.booleans(), st.integers(-(10**6), 10**6), texts)
+    leaves = st.one_of(
+        st.builds(lambda value: {"const": value}, values),
+        st.builds(lambda found: {"enum": found}, st.lists(values, min_size=1, max_size=4)),
+        st.sampled_from([{"type": "boolean"}, {"type": "null"}]),
+        st.builds(
+            lambda low, more: {"type": "integer", "minimum": low, "maximum": low + more},
+            st.integers(-500, 500),
+            st.integers(0, 900),
+        ),
+        st.builds(
+            lambda least, more: {"type": "string", "minLength": least, "maxLength": least + more},
+            st.integers(0, 5),
+            st.integers(0, 9),
+        ),
+        st.sampled_from([{"type": "string", "pattern": "^[a-f]{2,4}-\\d+$", "maxLength": 9}]),
+    )
+    return st.recursive(leaves, containers, max_leaves=8)
+
+
+def containers(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=6)
+    return st.one_of(
+        st.builds(lambda found: {"anyOf": found}, st.lists(inner, min_size=1, max_size=3)),
+        st.builds(
+            lambda item, least: {"type": "array", "items": item, "minItems": least, "maxItems": least + 2},
+            inner,
+            st.integers(0, 2),
+        ),
+        st.builds(
+            lambda found, needed: {
+                "type": "object",
+                "properties": found,
+                "required": [name for name, is_needed in zip(found, needed, strict=False) if is_needed],
+                "additionalProperties": False,
+            },
+            st.dictionaries(names, inner, max_size=3),
+            st.lists(st.booleans(), min_size=3, max_size=3),
+        ),
+    )
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+)
+@given(small_schemas())
+def test_whatever_the_schema_what_comes_out_fits(runner: Runner, schema: dict[str, Any]) -> None:
+    rows = [add(runner, schema, GREEDY), add(runner, schema, HOT), add(runner, schema, HOT)]
+    for row in rows:
+        assert_fits(runner.wait(row), schema)
+
+
+@pytest.mark.parametrize("sampling", [GREEDY, HOT])
+@pytest.mark.parametrize("which", ["runner", "serial"])
+def test_not_a_token_is_skipped(
+    which: str, sampling: Sampling, request: pytest.FixtureRequest, runner: Runner
+) -> None:
+    """Each token is decoded one step ahead of the one that is told; a grammar that is late or early would show."""
+    runner = request.getfixturevalue(which)
+    answer = ask(runner, {"const": LONG_TEXT}, sampling)
+    assert json.loads(answer.text) == LONG_TEXT and answer.done.reason == "stop"
+    assert answer.tokens == answer.done.completion_tokens
+    for _ in range(3):
+        assert_fits(ask(runner, TREE, sampling), TREE)
+
+
+def test_the_same_schema_says_the_same_alone_and_in_company(runner: Runner) -> None:
+    seeded = Sampling(temperature=1, seed=4, max_tokens=3000)
+    alone = ask(runner, TREE, seeded).text
+    plain_alone = runner.ask("tell me", Sampling(temperature=0, max_tokens=120)).text
+    plain = runner.add("tell me", Sampling(temperature=0, max_tokens=120))
+    rows = []
+    for number in range(12):  # they come one by one while others leave
+        rows.append(add(runner, {"const": "x" * number}, prompt=f"{number} " * number))
+        rows.append(add(runner, TREE, seeded))
+        runner.receive()
+    assert runner.wait(plain).text == plain_alone
+    assert {runner.wait(row).text for row in rows[1::2]} == {alone}
+    assert [json.loads(runner.wait(row).text) for row in rows[::2]] == ["x" * n for n in range(12)]
+
+
+def test_any_object(runner: Runner) -> None:
+    for seed in range(8):
+        answer = ask(runner, {"type": "object"}, Sampling(temperature=1, seed=seed, max_tokens=100))
+        if answer.done.reason == "stop":
+            assert isinstance(json.loads(answer.text), dict)
+        else:
+            assert answer.done.reason == "length" and answer.text.startswith("{")
+
+
+def test_max_tokens_cuts_it_short(runner: Runner) -> None:
+    answer = ask(runner, {"const": LONG_TEXT}, Sampling(temperature=0, max_tokens=20))
+    assert (answer.done.reason, answer.tokens) == ("length", 20)
+    assert json.dumps(LONG_TEXT, ensure_ascii=False).startswith(answer.text.rstrip("\ufffd"))
+
+
+def test_a_stop_string_ends_it_too(runner: Runner) -> None:
+    answer = ask(runner, {"const": "abcdef"}, Sampling(temperature=0, max_tokens=50, stop=("cd",)))
+    assert (answer.text, answer.done.reason) == ('"ab', "stop")
+
+
+def test_spaces_between_its_parts_are_bounded(runner: Runner) -> None:
+    """A random model would go on with them, of which each is allowed."""
+    schema = {"type": "array", "minItems": 9, "maxItems": 9, "items": {"const": 1}}
+    answer = ask(runner, schema, Sampling(temperature=2, max_tokens=2000))
+    assert_fits(answer, schema)
+    assert max(len(part) for part in answer.text.replace("[", ",").replace("]", ",").split(",")) <= 129
+
+
+@pytest.mark.parametrize(
+    ("schema", "says"),
+    [
+        ({"type": "strin"}, "Invalid type: strin"),
+        ({"not": {"type": "string"}}, '"not"'),
+        ({"type": "array", "uniqueItems": True}, "uniqueItems"),
+        ({"type": "string", "format": "colour"}, "Unknown format: colour"),
+        ({"type": "string", "pattern": "("}, "unclosed group"),
+        ({"type": "string", "pattern": "(?=a)"}, "look-around"),
+        ({"$ref": "#/$defs/gone"}, "/$defs/gone"),
+        ({"$ref": "https://example.com/schema"}, "example.com"),
+        ({"$ref": "#"}, "no text that this model can make fits it"),
+        ({"type": "integer", "minimum": 5, "maximum": 4}, "minimum (5) is greater"),
+        ({"enum": []}, "anyOf is empty"),
+        ({"type": "object", "minProperties": 2}, "minProperties"),
+        ({"multipleOf": 999_983}, "100,000 is the most"),
+        ({"allOf": [{"multipleOf": 997}, {"multipleOf": 0.991}]}, "100,000 is the most"),
+        ({"properties": {f"p{number}": {} for number in range(1001)}}, "1,001 properties; 1,000"),
+        ({"patternProperties": {f"^{number}x": {} for number in range(51)}}, "51 patternProperties"),
+        ({"enum": ["x" * 1000] * 140}, "128 KiB"),
+        ({"x-guidance": {"lenient": True}, "not": {}}, '"not"'),
+    ],
+)
+def test_a_schema_that_cannot_be_kept_is_refused_and_says_why(
+    runner: Runner, schema: dict[str, Any], says: str
+) -> None:
+    refused = ask(runner, schema).refused
+    assert (refused.code, refused.param) == ("invalid_schema", FIELD)
+    assert refused.message.startswith(f"{FIELD} cannot be kept: ") and says in refused.message
+    assert "\n" not in refused.message and len(refused.message) < 450
+
+
+@pytest.mark.parametrize("depth", [200, 2000])
+def test_a_schema_that_is_nested_too_deeply_is_refused(runner: Runner, depth: int) -> None:
+    schema = '{"items":' * depth + "{}" + "}" * depth
+    messages = ChatPrompt([{"role": "user", "content": "hello"}])
+    row = runner.send_row(lambda id: Add(id, NEVER, messages, GREEDY, format=JsonFormat(schema, FIELD)))
+    assert runner.wait(row).refused.code == "invalid_schema"
+
+
+def test_its_own_separators_are_not_taken(runner: Runner) -> None:
+    schema = {"x-guidance": {"item_separator": ";"}, "enum": [[1, 2]]}
+    assert json.loads(ask(runner, schema).text) == [1, 2]
+
+
+def test_what_becomes_too_complex_on_the_way_ends_with_its_reason(runner: Runner) -> None:
+    """Neighbours go on, and so does the next request."""
+    neighbour = runner.add("tell me", Sampling(temperature=0, max_tokens=120))
+    schema = {"type": "string", "pattern": "^(([a-z]{1,50}){1,50}){1,50}$"}
+    answer = ask(runner, schema, Sampling(temperature=0.5, seed=1, max_tokens=400))
+    assert answer.refused.code == "invalid_schema" and "too many" in answer.refused.message
+    assert answer.tokens > 0
+    assert runner.wait(neighbour).done.reason == "length"
+    assert_fits(ask(runner, {"const": 1}), {"const": 1})
+
+
+def test_rows_that_decode_go_on_while_a_schema_is_compiled(runner: Runner) -> None:
+    row = runner.add("tell me", Sampling(temperature=0))
+    runner.until(lambda: runner.answers[row].tokens > 3)
+    told = runner.answers[row].tokens
+    compiling = [add(runner, {**SLOW, "minimum": number}) for number in range(4)]
+    runner.until(lambda: runner.answers[row].tokens > told + 20)
+    assert not runner.answers[compiling[-1]].prefills
+    for waiting in [row, *compiling]:
+        runner.send(Abort(waiting))
+        assert runner.wait(waiting).done.reason == "aborted"
+
+
+def test_a_deadline_holds_while_a_schema_is_compiled(runner: Runner) -> None:
+    until = time.monotonic() + 0.05
+    rows = [add(runner, {**SLOW, "minimum": number}, deadline=until) for number in range(4)]
+    assert runner.wait(rows[-1]).done.reason == "deadline"
+    assert runner.wait(rows[-1]).done.completion_tokens == 0
+    for row in rows:
+        runner.wait(row)
+    assert time.monotonic() < until + 2
+
+
+def test_a_refused_row_is_told_of_as_gone(runner: Runner) -> None:
+    runner.stats.clear()
+    ask(runner, {"type": "strin"})
+    runner.until(lambda: runner.stats and runner.stats[-1].queued == 0)
+
+
+def test_tokens_that_the_tokenizer_does_not_know_never_come(tiny_model: Path, tmp_path: Path) -> None:
+    """Many models have rows of weights beyond their vocabulary, for speed; here they are the likeliest.
+
+    And this one has three tokens that end an answer, two of which are words elsewhere.
+    """
+    folder = make_tiny_model(tmp_path / "padded", vocab_size=VOCABULARY + 99, eos_token_id=[1, 300, 301])
+    weights = load_file(folder / "model.safetensors")
+    for name in ("model.embed_tokens.weight", "lm_head.weight"):
+        weights[name] = np.concatenate([weights[name], 9 * weights[name][-99:]])
+    save_file(weights, folder / "model.safetensors", metadata={"format": "mlx"})
+    with ready(folder) as runner:
+        assert_fits(ask(runner, TREE), TREE)
+        assert_fits(ask(runner, TREE, HOT), TREE)
+
+
+def test_a_tokenizer_that_cannot_constrain_is_told_of(tmp_path: Path) -> None:
+    folder = make_tiny_model(tmp_path / "bytes")
+    (folder / "tokenizer.json").unlink()
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    config |= {"tokenizer_class": "ByT5Tokenizer", "eos_token": "</s>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    with ready(folder) as runner:
+        refused = ask(runner, {"const": 1}).refused
+        assert (refused.code, refused.param) == ("format_not_supported", FIELD)
+        assert runner.process.poll() is None
