@@ -6,7 +6,6 @@ import asyncio
 import logging
 from dataclasses import dataclass, field
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 
 from inference import orders, retention, running
@@ -14,7 +13,7 @@ from inference.cloud.clients import clients
 from inference.hub.downloader import downloader
 from inference.pool import pool
 from inference.request_log import request_log
-from settings_app import stored, tally
+from settings_app import stored
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +33,6 @@ class Life:
             asyncio.create_task(clients.look_after()),
             asyncio.create_task(downloader.run_forever()),
             asyncio.create_task(retention.keep_to_it()),
-            asyncio.create_task(sync_to_async(tally.warm, thread_sensitive=False)()),
         ]
 
     async def end(self) -> None:

@@ -7,6 +7,8 @@ class SettingsAppConfig(AppConfig):
     verbose_name = "Settings"
 
     def ready(self) -> None:
-        from settings_app.moves import lay_triggers  # needs the tables' models
+        from settings_app.logs import counts  # which need the tables' models, both
+        from settings_app.moves import lay_triggers
 
         post_migrate.connect(lay_triggers, sender=self)
+        post_migrate.connect(counts.keep, sender=self)

@@ -26,6 +26,17 @@ def seconds_text(seconds: float) -> str:
     return " ".join(parts)
 
 
+def ms_text(ms: float) -> str:
+    """`12.34` → "12 ms", `1234` → "1.23 s", `75000` → "1 min 15 s"."""
+    if ms < 999.5:
+        return f"{ms:.0f} ms" if ms >= 10 else f"{ms:.2g} ms"
+    if ms < 99_950:
+        return f"{ms / 1000:.3g} s"
+    minutes, seconds = divmod(round(ms / 1000), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+
+
 def parse_seconds(text: str) -> float:
     """`1200`, `90.5`, `15m`, `1h30m`, `1h 30m 5s` → seconds. Raises ValueError for anything else."""
     compact = text.replace(" ", "").lower()

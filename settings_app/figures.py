@@ -1,24 +1,24 @@
 """What a timeout would have done to the requests of the last seven days."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from settings_app import tally
 from settings_app.durations import seconds_text
 from settings_app.endpoints import ENDPOINTS, Endpoint
 from settings_app.phases import Phase
+from settings_app.shares import Steps, within
 from settings_app.tally import CUT, OK, TIMEOUT, Key
 
-SUGGESTED_SHARE, SUGGESTED_FACTOR = 0.99, 1.5
+SUGGESTED_PERCENT, SUGGESTED_FACTOR = 99, 1.5
 
 Counts = Mapping[Key, int]
-Steps = Sequence[tuple[float, int]]
 
 
 @dataclass(frozen=True)
 class Cut:
-    """How many requests that ended well a value would have cut, by the phase that they were in then."""
+    """How many requests a value would have cut, by the phase that they were in then."""
 
     seconds: float
     by_phase: Mapping[str, int]
@@ -32,9 +32,10 @@ class Cut:
 class Figures:
     """Of one endpoint. `requests` ended well; `timeouts` ran out of time; how long they would have taken is not known.
 
-    `durations`: how many of the requests took so many seconds. `steps`: by phase, how many more of them end it than
-    begin it at so many seconds; the sum beyond a value is how many that value would have cut in that phase. Both are
-    sorted by seconds, which are rounded up: exact for whole seconds.
+    `durations`: how many of the requests took so many seconds. `steps`: by phase, how many more of all these end it
+    than begin it at so many seconds; the sum beyond a value is how many that value would have cut in that phase: those
+    that ran out of time too, if they had run for longer. Both are sorted by seconds, which are rounded up: exact for
+    whole seconds.
     """
 
     endpoint: Endpoint
@@ -52,15 +53,15 @@ class Figures:
 
     @property
     def p50_seconds(self) -> float | None:
-        return self.within(0.5)
+        return within(self.durations, 50)
 
     @property
     def p95_seconds(self) -> float | None:
-        return self.within(0.95)
+        return within(self.durations, 95)
 
     @property
     def p99_seconds(self) -> float | None:
-        return self.within(SUGGESTED_SHARE)
+        return within(self.durations, SUGGESTED_PERCENT)
 
     @property
     def suggested_seconds(self) -> float | None:
@@ -70,15 +71,6 @@ class Figures:
         step = self.endpoint.step_seconds
         wanted = math.ceil(self.p99_seconds * SUGGESTED_FACTOR / step) * step
         return min(max(wanted, self.endpoint.lowest_seconds), self.endpoint.highest_seconds)
-
-    def within(self, share: float) -> float | None:
-        """The seconds within which this share of the requests ended; None if there were none."""
-        left = math.ceil(share * self.requests)
-        for seconds, count in self.durations:
-            left -= count
-            if left <= 0:
-                return seconds
-        return None
 
     def would_cut(self, seconds: float) -> Cut:
         by_phase = {
@@ -97,9 +89,9 @@ def cut_text(cut: Cut) -> str:
     """In words; figures.js has the same ones, and a test compares them."""
     at = seconds_text(cut.seconds)
     if not cut.requests:
-        return f"Set to {at}, it would have cut none of them."
+        return f"Set to {at}, it would have cut none."
     where = ", ".join(f"{cut.by_phase[phase]} in {phase}" for phase in Phase if phase in cut.by_phase)
-    return f"Set to {at}, it would have cut {cut.requests} of them: {where}."
+    return f"Set to {at}, it would have cut {cut.requests}: {where}."
 
 
 def _figures(endpoint: Endpoint, counts: Counts) -> Figures:

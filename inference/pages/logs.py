@@ -12,8 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from inference.request_log import request_log
-from settings_app import changes
-from settings_app.changes import page_author
+from settings_app.durations import ms_text
 from settings_app.forms.logs import LogFilterForm
 from settings_app.forms.retention import RetentionForm
 from settings_app.logs import export, figures, retention, rows
@@ -21,7 +20,7 @@ from settings_app.logs.rows import Place
 from settings_app.models import RequestLog
 from settings_app.phases import Phase
 from settings_app.views import sections
-from settings_app.views.log_rows import WORDS, Row, ms_text
+from settings_app.views.log_rows import WORDS, Row
 from settings_app.views.staff import staff_only
 
 SAVED = "Saved. What is older is deleted now."
@@ -48,7 +47,7 @@ def detail(request: HttpRequest, request_id: str) -> HttpResponse:
 def keep(request: HttpRequest) -> HttpResponse:
     """Its address has the filters of the page, which stay."""
     form = RetentionForm(request.POST, instance=retention.current())
-    if not _saved(form, request):
+    if not sections.saved(form, request):
         return sections.answer(request, "logs", {**section(request.GET), "retention": form}, status=422)
     if getattr(request, "htmx", False):
         return sections.answer(request, "logs", {**section(request.GET), "saved": SAVED})
@@ -99,17 +98,6 @@ def _place(cursor: str) -> Place | None:
         return Place.read(cursor) if cursor else None
     except ValidationError:
         return None
-
-
-def _saved(form: RetentionForm, request: HttpRequest) -> bool:
-    if not form.is_valid():
-        return False
-    try:
-        changes.save(form.instance, page_author(request))
-    except ValidationError as error:
-        form.add_error(None, error)
-        return False
-    return True
 
 
 sections.register("logs", lambda request: section(QueryDict()))

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -11,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 from inference.errors import ApiError
 from inference.place_state import PlaceState
 from inference.pool import pool
-from settings_app import changes, local_models, pool_settings
+from settings_app import local_models, pool_settings
 from settings_app.changes import page_author
 from settings_app.forms.pool import PoolForm
 from settings_app.models import LocalModel
@@ -56,7 +55,7 @@ class Row:
 @staff_only
 def save(request: HttpRequest) -> HttpResponse:
     form = PoolForm(request.POST, instance=pool_settings.current())
-    if not _saved(form, request):
+    if not sections.saved(form, request):
         return sections.answer(request, "pool", {**section(), "form": form}, status=422)
     if getattr(request, "htmx", False):
         return sections.answer(request, "pool", {**section(), "saved": SAVED})
@@ -103,17 +102,6 @@ def keep(request: HttpRequest, name: str, field: str) -> HttpResponse:
 
 def section() -> sections.Found:
     return {"form": PoolForm(instance=pool_settings.current()), **live_state()}
-
-
-def _saved(form: PoolForm, request: HttpRequest) -> bool:
-    if not form.is_valid():
-        return False
-    try:
-        changes.save(form.instance, page_author(request))
-    except ValidationError as error:
-        form.add_error(None, error)
-        return False
-    return True
 
 
 def _answer(request: HttpRequest, *, said: str = "", refused: str = "") -> HttpResponse:

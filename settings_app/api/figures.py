@@ -20,8 +20,11 @@ class TimeoutFiguresOut(Schema):
     """Of one endpoint, the last seven days to the hour. Seconds are rounded up; null where nothing ended well."""
 
     path: str
-    requests: int = Field(description="Those that ended well; all figures but `timeouts` are of them.")
-    timeouts: int = Field(description="Those whose time was up. How long they would have taken is not known.")
+    requests: int = Field(description="Those that ended well; the percentiles are of them.")
+    timeouts: int = Field(
+        description="Those whose time was up. How long they would have taken is not known; values that they outlasted "
+        "would have cut them too."
+    )
     p50_seconds: float | None
     p95_seconds: float | None
     p99_seconds: float | None
@@ -29,7 +32,7 @@ class TimeoutFiguresOut(Schema):
     suggested_seconds: float | None = Field(
         description="What 99 % of them took and half as much again, up to a step of the slider, in bounds."
     )
-    stored_would_cut: CutOut = Field(description="What the stored value would have done to them.")
+    stored_would_cut: CutOut = Field(description="What the stored value would have done to both.")
     steps: dict[str, list[tuple[float, int]]] = Field(
         description="By phase, pairs of seconds and count: the sum of the counts beyond a value is how many it would "
         "have cut in that phase."

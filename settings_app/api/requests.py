@@ -102,14 +102,17 @@ class Page(Schema):
 
 
 class FiguresOut(Schema):
-    """Over the newest of the requests that are meant, at most 2,000."""
+    """Over all the requests that are meant; with `text`, over the newest of them, at most 2,000."""
 
     count: int
     is_all: bool = Field(description="Whether there are no others.")
-    since: datetime | None = Field(description="The oldest of them.")
+    since: datetime | None = Field(description="How far back it was looked for them; null: they are all.")
     by_status: dict[str, int]
     p50_ms: float | None = Field(description="Of the time in all, without what was rejected or interrupted.")
     p95_ms: float | None
+    is_rounded: bool = Field(
+        description="Of more than 2,000 requests: p50_ms and p95_ms are rounded up, by less than an eighth."
+    )
     tokens_per_second: float | None = Field(description="While answers were made.")
 
 

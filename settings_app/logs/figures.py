@@ -4,22 +4,24 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from settings_app.logs import rows
+from settings_app.logs import days, rows
+from settings_app.logs.days import UNTIMED, Sums
 from settings_app.logs.filters import Filters
 from settings_app.models import RequestLog
+from settings_app.shares import within
 
-SAMPLE = 2_000  # requests, some 15 ms; all of a million would take seconds
+SAMPLE = 2_000  # requests, some 15 ms: so many are looked at one by one
 BUDGET_SECONDS = 0.03
 COLUMNS = ("at", "id", "status", "total_ms", "completion_tokens", "decode_ms", "cloud_ms")
-UNTIMED = (RequestLog.Status.INTERRUPTED, RequestLog.Status.REJECTED)
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Over the `count` newest of the requests that are meant; `is_all`: there are no others; `since`: the oldest.
+    """Over all `count` requests that are meant; or, where text in the id is looked for and `is_all` is not so, over the
+    newest of them, back to `since`.
 
-    Percentiles are of the time in all, without what was rejected or interrupted. Tokens per second are those made while
-    answers were made.
+    Percentiles are of the time in all, without what was rejected or interrupted. They are times that were, or, where
+    `is_rounded`, those rounded up by less than an eighth. Tokens per second are those made while answers were made.
     """
 
     count: int
@@ -28,26 +30,44 @@ class Figures:
     by_status: dict[str, int]
     p50_ms: float | None
     p95_ms: float | None
+    is_rounded: bool
     tokens_per_second: float | None
 
 
 def figures(filters: Filters) -> Figures:
+    if filters.text:
+        return _of_rows(filters)
+    sums = days.sums(filters)
+    if sums.by_status.total() <= SAMPLE:
+        found = _of_rows(filters)
+        if found.is_all:
+            return found
+    return _figures(sums, is_rounded=True)
+
+
+def _of_rows(filters: Filters) -> Figures:
     found = rows.newest(filters, limit=SAMPLE, columns=COLUMNS, budget=BUDGET_SECONDS)
-    counted = Counter(row[2] for row in found.rows)
-    times = sorted(row[3] for row in found.rows if row[2] not in UNTIMED)
-    tokens = sum(row[4] for row in found.rows)
-    making_ms = sum(row[5] + row[6] for row in found.rows if row[4])
-    return Figures(
-        count=len(found.rows),
-        is_all=found.older is None,
-        since=found.rows[-1][0] if found.rows else None,
-        by_status={status: counted[status] for status in RequestLog.Status.values if counted[status]},
-        p50_ms=_percentile(times, 50),
-        p95_ms=_percentile(times, 95),
-        tokens_per_second=round(tokens / making_ms * 1000, 1) if making_ms else None,
+    sums = Sums(
+        by_status=Counter(row[2] for row in found.rows),
+        times=Counter(row[3] for row in found.rows if row[2] not in UNTIMED),
+        tokens=sum(row[4] for row in found.rows),
+        making_ms=sum(row[5] + row[6] for row in found.rows if row[4]),
     )
+    return _figures(sums, since=found.older.at if found.older else None)
 
 
-def _percentile(ordered: list[float], percent: int) -> float | None:
-    """Nearest rank: a value that really was."""
-    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)] if ordered else None
+def _figures(sums: Sums, *, since: datetime | None = None, is_rounded: bool = False) -> Figures:
+    times = sorted(sums.times.items())
+    by_status = {
+        status: count for status in RequestLog.Status.values if (count := sums.by_status[status]) > 0
+    }
+    return Figures(
+        count=sum(by_status.values()),
+        is_all=since is None,
+        since=since,
+        by_status=by_status,
+        p50_ms=within(times, 50),
+        p95_ms=within(times, 95),
+        is_rounded=is_rounded,
+        tokens_per_second=round(sums.tokens / sums.making_ms * 1000, 1) if sums.making_ms else None,
+    )

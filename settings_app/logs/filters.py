@@ -1,6 +1,6 @@
 """Which requests of the log are meant."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import F, QuerySet, Value
@@ -56,18 +56,31 @@ class Filters:
             rows = rows.filter(at__lt=self.until)
         return rows
 
+    def between(self, since: datetime, until: datetime) -> "Filters":
+        return replace(self, since=since, until=until)
+
     def rows(self) -> QuerySet[RequestLog]:
         """What is meant, newest first."""
-        rows = self.in_time().filter(**self.equal)
-        return rows.filter(request_id__contains=self.text) if self.text else rows
+        return self.with_text(self.in_time().filter(**self.equal))
+
+    def rows_by(self, column: str = "") -> QuerySet[RequestLog]:
+        """What is meant, newest first; the database goes by this column's index, or by time.
+
+        The others are compared as expressions: else it may go by another one, with half the log behind its value.
+        """
+        rows = self.in_time()
+        for name, value in self.equal.items():
+            by_index = name == column
+            rows = (
+                rows.filter(**{name: value})
+                if by_index
+                else rows.filter(Exact(Coalesce(F(name), Value("")), value))
+            )
+        return self.with_text(rows)
 
     def among(self, first: int, last: int) -> QuerySet[RequestLog]:
-        """What is meant of the rows with these numbers, the newest number first.
+        """What is meant of the rows with these numbers, the newest number first; few are read."""
+        return self.rows_by().filter(pk__gte=first, pk__lte=last).order_by("-id")
 
-        An indexed column is compared as an expression: else the database reads half the log by a value's index, and not
-        the few rows by their numbers.
-        """
-        rows = self.in_time().filter(pk__gte=first, pk__lte=last, request_id__contains=self.text)
-        for name, value in self.equal.items():
-            rows = rows.filter(Exact(Coalesce(F(name), Value("")), value))
-        return rows.order_by("-id")
+    def with_text(self, rows: QuerySet[RequestLog]) -> QuerySet[RequestLog]:
+        return rows.filter(request_id__contains=self.text) if self.text else rows

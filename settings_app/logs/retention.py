@@ -8,6 +8,7 @@ from django.utils import timezone
 from settings_app import one_row
 from settings_app.changes import Author
 from settings_app.forms.retention import RetentionForm
+from settings_app.logs import counts
 from settings_app.models import RequestLog, Retention
 
 BATCH_ROWS = 1000  # some 20 ms of holding the database; whoever else writes gets in between
@@ -30,4 +31,6 @@ def delete_some(days: int) -> int:
     deleted, _ = RequestLog.objects.filter(
         pk__in=list(old.values_list("pk", flat=True)[:BATCH_ROWS])
     ).delete()
+    if 0 < deleted < BATCH_ROWS:
+        counts.forget_empty()
     return deleted

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from settings_app.durations import number_text, seconds_text
+from settings_app.durations import ms_text, number_text, seconds_text
 from settings_app.models import RequestLog
 from settings_app.phases import Phase
 
@@ -117,17 +117,6 @@ class Row:
             ("ignored_wishes", log.ignored_wishes),
         ]
         return [(name, value) for name, value in found if value != ""]
-
-
-def ms_text(ms: float) -> str:
-    """`12.34` → "12 ms", `1234` → "1.23 s", `75000` → "1 min 15 s"."""
-    if ms < 999.5:
-        return f"{ms:.0f} ms" if ms >= 10 else f"{ms:.2g} ms"
-    if ms < 99_950:
-        return f"{ms / 1000:.3g} s"
-    minutes, seconds = divmod(round(ms / 1000), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
 
 
 def _number(value: float | None) -> str:

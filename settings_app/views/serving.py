@@ -1,10 +1,9 @@
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from settings_app import changes, serving
+from settings_app import serving
 from settings_app.forms.serving import ServingForm
 from settings_app.views import sections
 from settings_app.views.staff import staff_only
@@ -16,23 +15,12 @@ SAVED = "Saved. It holds from the next request on."
 @staff_only
 def save(request: HttpRequest) -> HttpResponse:
     form = ServingForm(request.POST, instance=serving.current())
-    if not _save(form, request):
+    if not sections.saved(form, request):
         return sections.answer(request, "serving", {"form": form}, status=422)
     if getattr(request, "htmx", False):
         return sections.answer(request, "serving", {**section(), "saved": SAVED})
     messages.success(request, SAVED)
     return redirect("settings")
-
-
-def _save(form: ServingForm, request: HttpRequest) -> bool:
-    if not form.is_valid():
-        return False
-    try:
-        changes.save(form.instance, changes.page_author(request))
-    except ValidationError as error:
-        form.add_error(None, error)
-        return False
-    return True
 
 
 def section() -> sections.Found:

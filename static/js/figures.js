@@ -14,9 +14,9 @@ function wouldCut(steps, seconds) {
 function cutText(steps, seconds) {
   const cut = wouldCut(steps, seconds);
   const requests = Object.values(cut).reduce((sum, count) => sum + count, 0);
-  if (!requests) return `Set to ${secondsText(seconds)}, it would have cut none of them.`;
+  if (!requests) return `Set to ${secondsText(seconds)}, it would have cut none.`;
   const where = Object.entries(cut).map(([phase, count]) => `${count} in ${phase}`).join(", ");
-  return `Set to ${secondsText(seconds)}, it would have cut ${requests} of them: ${where}.`;
+  return `Set to ${secondsText(seconds)}, it would have cut ${requests}: ${where}.`;
 }
 
 function tell(row) {

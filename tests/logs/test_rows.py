@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from inference.pages import logs_live
-from settings_app.logs import export, figures, rows
+from settings_app.logs import export, rows
 from settings_app.logs.filters import NO_KEY, Filters
 from settings_app.models import RequestLog
 from tests.logs.seeded import NOW, plant, row
@@ -28,7 +28,9 @@ def planted() -> list[RequestLog]:
     made = plant(
         row(
             n,
-            age=timedelta(seconds=chance.choice([*range(60), *[7] * 60])),
+            age=timedelta(
+                seconds=chance.choice([*range(60), *[7] * 60]), days=chance.choice([0, 0, 0, 1, 3])
+            ),
             status=chance.choice(["ok", "ok", "ok", "error", "timeout"]),
             model=chance.choice(["a", "a", "b"]),
             api_key=chance.choice(["", "laptop"]),
@@ -81,6 +83,21 @@ def test_a_page_that_finds_little_says_how_far_it_looked(
     assert found.older.at < NOW
 
 
+@pytest.mark.parametrize("budget", [10.0, 0.0], ids=["in time", "cut at once"])
+def test_no_page_is_empty_while_older_ones_are_not(planted: list[RequestLog], budget: float) -> None:
+    """Whatever two values are wanted together: the days that have such requests are known."""
+    for status, model in itertools.product(("ok", "error", "timeout"), ("a", "b")):
+        filters = Filters(status=status, model=model, api_key=NO_KEY)
+        place = None
+        while True:
+            found = rows.newest(filters, limit=7, before=place, budget=budget)
+            assert found.rows
+            place = found.older
+            if place is None:
+                break
+    assert rows.newest(Filters(status="ok", model="nobody"), budget=0.0) == rows.Found([], None)
+
+
 def test_what_is_written_later_is_news_whenever_it_came(planted: list[RequestLog]) -> None:
     before = rows.last_id()
     late = plant([row(1000, age=timedelta(days=1)), row(1001, status="error")])
@@ -107,27 +124,6 @@ def test_the_live_view_says_how_many_it_does_not_show(model: str, skipped: int) 
     assert text.count("</tr>") == 50
     assert text.endswith(f"\n\nevent: skipped\ndata: {skipped}\n\n") == bool(skipped)
     assert ("skipped" in text) == bool(skipped)
-
-
-def test_figures_are_over_the_newest_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    plant(
-        row(n, age=timedelta(seconds=n), total_ms=float(n), completion_tokens=50, decode_ms=500.0)
-        for n in range(1, 101)
-    )
-    plant([row(200, status="rejected", total_ms=9e9, completion_tokens=0)])
-    found = figures.figures(Filters())
-    assert (found.count, found.is_all, found.by_status) == (101, True, {"ok": 100, "rejected": 1})
-    assert (found.p50_ms, found.p95_ms, found.tokens_per_second) == (50.0, 95.0, 100.0)
-    monkeypatch.setattr(figures, "SAMPLE", 11)
-    found = figures.figures(Filters())
-    assert (found.count, found.is_all, found.p50_ms) == (11, False, 5.0)
-    nothing = figures.figures(Filters(model="nobody"))
-    assert (nothing.count, nothing.p50_ms, nothing.tokens_per_second, nothing.by_status) == (
-        0,
-        None,
-        None,
-        {},
-    )
 
 
 def test_values_are_those_that_stand_there(planted: list[RequestLog]) -> None:
