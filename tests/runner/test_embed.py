@@ -10,7 +10,6 @@ import pytest
 from inference import builtin
 from inference.messages import LoadFailed, SetDeadline, Stats, TokenPrompt
 from tests.runner.process import NEVER, Runner, ready, started
-from tests.runner.test_builtin_model import fetch_models
 from tests.tiny_encoder import CONTEXT_TOKENS, VOCABULARY, WIDE, WORDS, make_tiny_encoder
 
 EMBEDDING = ("--kind", "embedding")
@@ -245,11 +244,8 @@ def test_a_pooling_that_is_not_known_is_no_wrong_answer(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def minilm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
-    home = tmp_path_factory.mktemp("fetched")
-    done = fetch_models(home)
-    assert done.returncode == 0, done.stderr
-    with ready(home / "models" / builtin.EMBEDDING.name, *EMBEDDING) as runner:
+def minilm(builtin_home: Path) -> Iterator[Runner]:
+    with ready(builtin_home / "models" / builtin.EMBEDDING.name, *EMBEDDING) as runner:
         yield runner
 
 
