@@ -10,6 +10,7 @@ from pathlib import Path
 
 from inference.disk import weights
 from inference.disk.weights import Faulty
+from inference.runner import model_folder
 
 WORKING_SHARE = (
     0.1  # for caches and buffers of the first requests; what is really held replaces the estimate at Ready
@@ -29,23 +30,23 @@ class Weights:
     other_bytes: int
 
 
-def size_bytes(folder: Path) -> int:
+def size_bytes(folder: Path, adapter: Path | None = None) -> int:
     """The weights on disk; 0 for a folder without any, or with a link that leads nowhere."""
     try:
-        return sum(file.stat().st_size for file in _files(folder))
+        return model_folder.weight_bytes(folder, adapter)
     except OSError:
         return 0
 
 
-def needed_bytes(folder: Path, *, on_cpu: bool | None = None) -> int:
-    """What the model will hold once it is loaded, with some for its work.
+def needed_bytes(folder: Path, adapter: Path | None = None, *, on_cpu: bool | None = None) -> int:
+    """What the model will hold once it is loaded, with its adapter, and some for its work.
 
     The weights as they are on disk; on a CPU, in the float32 in which it computes. A file that cannot be read counts as
     it is: its runner will say what is wrong with it.
     """
     on_cpu = computes_on_cpu() if on_cpu is None else on_cpu
     try:
-        resident = _on_cpu(_weights(folder)) if on_cpu else size_bytes(folder)
+        resident = _on_cpu(_weights(folder, adapter)) if on_cpu else size_bytes(folder, adapter)
     except (
         OSError,
         ValueError,
@@ -56,7 +57,7 @@ def needed_bytes(folder: Path, *, on_cpu: bool | None = None) -> int:
         RecursionError,
         Faulty,
     ):
-        resident = size_bytes(folder)
+        resident = size_bytes(folder, adapter)
     return math.ceil(resident * (1 + WORKING_SHARE))
 
 
@@ -84,10 +85,10 @@ def _on_cpu(held: Weights) -> int:
     return packed + held.other_bytes
 
 
-def _weights(folder: Path) -> Weights:
+def _weights(folder: Path, adapter: Path | None) -> Weights:
     bits = _bits(folder)
     floats = packed_bytes = packed_count = other = 0
-    for file in _files(folder):
+    for file in model_folder.weight_files(folder, adapter):
         for name, tensor in weights.header(file).items():
             count = math.prod(tensor["shape"])
             nbytes = tensor["data_offsets"][1] - tensor["data_offsets"][0]
@@ -114,7 +115,3 @@ def _bits(folder: Path) -> dict[str, int]:
     if not all(0 < bits <= 32 for bits in widths.values()):
         raise ValueError("a number of so many bits is none")
     return widths
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.safetensors"))

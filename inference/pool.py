@@ -168,7 +168,7 @@ class Pool:
         return [found[name] for name in sorted(found)]
 
     def _look_at_models(self) -> None:
-        """One that was deleted, or has another folder now, goes when those who use it have ended."""
+        """One that was deleted, or has another folder or adapter now, goes when those who use it have ended."""
         models = self._room.settings.models
         for place in self._room.standing():
             model = models.get(place.name)
@@ -176,7 +176,7 @@ class Pool:
                 self._room.retire(place)
             elif model is None:
                 place.fail(ModelNotFound(place.name, models))
-            elif (model.folder, model.kind) != (place.model.folder, place.model.kind):
+            elif model.loaded_from != place.model.loaded_from:
                 self._room.move(place, model)
         for name in set(self._room.failures) - set(models):
             del self._room.failures[name]

@@ -49,6 +49,7 @@ class RunnerProcess:
             "kind": model.kind,
             "prefill-chunk": pool.prefill_chunk,
             "prompt-cache-bytes": prompt_cache_bytes(pool),
+            **({"adapter": model.adapter} if model.adapter else {}),
         }
         arguments = [f"--{name}={value}" for name, value in options.items()]
         try:

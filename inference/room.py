@@ -61,7 +61,7 @@ class Room:
         if place is None:
             self._clear_away()
             model = self.settings.models.get(model.name, model)
-            place = Place(model, estimate.needed_bytes(model.folder), self._place_changed)
+            place = Place(model, estimate.needed_bytes(model.folder, model.adapter), self._place_changed)
             self._places[model.name] = place
             self._queue.append(place)
         return place
@@ -91,7 +91,7 @@ class Room:
     def move(self, place: Place, model: Model) -> None:
         """The model has another folder now."""
         if place.state is State.WAITING:
-            place.model, place.needs_bytes = model, estimate.needed_bytes(model.folder)
+            place.model, place.needs_bytes = model, estimate.needed_bytes(model.folder, model.adapter)
         else:
             self.retire(place)
 

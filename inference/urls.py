@@ -23,6 +23,7 @@ urlpatterns = [
     path("models/here/", models.here, name="models-here"),
     path("models/live/", models.live, name="models-live"),
     path("models/act/", models.act, name="models-act"),
+    path("models/adapter/", models.adapter, name="models-adapter"),
     path("models/disk/<slug:disk_id>/serve/", models.serve, name="models-serve"),
     path("models/disk/<slug:disk_id>/remove/", models.remove, name="models-remove"),
     path("models/hub/", hub.search, name="models-hub"),

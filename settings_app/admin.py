@@ -135,8 +135,8 @@ class RetentionAdmin(FixedRowsAdmin):
 
 @admin.register(LocalModel)
 class LocalModelAdmin(SettingAdmin):
-    list_display = ["name", "path", "pinned", "preload", "idle_minutes"]
-    fields = ["name", "kind", "path", "deadline_seconds", "pinned", "preload", "idle_minutes"]
+    list_display = ["name", "path", "adapter", "pinned", "preload", "idle_minutes"]
+    fields = ["name", "kind", "path", "adapter", "deadline_seconds", "pinned", "preload", "idle_minutes"]
     search_fields = ["name"]
 
 

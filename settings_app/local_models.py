@@ -8,17 +8,19 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from settings_app import changes
+from settings_app import adapters, changes
 from settings_app.changes import Author
 from settings_app.models import LocalModel
 
 ENCODERS = ("bert", "xlm-roberta", "modernbert", "llama_bidirec")  # model types that make vectors and no text
 
 
-def add(*, name: str, path: Path, author: Author, kind: str | None = None) -> LocalModel:
+def add(
+    *, name: str, path: Path, author: Author, kind: str | None = None, adapter: Path | None = None
+) -> LocalModel:
     """Gives the folder at `path` the name `name`; the same name again points it to the new folder.
 
-    `kind`: a LocalModel.Kind; None is what `kind_of` makes of the folder.
+    `kind`: a LocalModel.Kind; None is what `kind_of` makes of the folder. `adapter`: the folder of one, put onto it.
 
     Raises ValidationError if the name cannot be used or the folder is no model in mlx format.
     """
@@ -31,6 +33,7 @@ def add(*, name: str, path: Path, author: Author, kind: str | None = None) -> Lo
         model = LocalModel.objects.filter(name=name).first() or LocalModel(name=name)
         model.path = str(folder)
         model.kind = kind_of(folder) if kind is None else kind
+        model.adapter = "" if adapter is None else str(adapter.expanduser().resolve())
         changes.save(model, author)
     return model
 
@@ -98,6 +101,11 @@ def _check_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise ValidationError({"path": f"{folder} is no folder."})
     if not (folder / "config.json").is_file():
-        raise ValidationError({"path": f"{folder} has no config.json: it is no model in mlx format."})
+        but = (
+            " It is an adapter: give its model's folder, and this one as adapter."
+            if adapters.is_one(folder)
+            else ""
+        )
+        raise ValidationError({"path": f"{folder} has no config.json: it is no model in mlx format.{but}"})
     if not any(folder.glob("model*.safetensors")):
         raise ValidationError({"path": f"{folder} has no model*.safetensors: it is no model in mlx format."})

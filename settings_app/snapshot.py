@@ -17,7 +17,7 @@ class Key:
 class Model:
     """`kind`: text or embedding. `deadline_seconds`: the model's own limit; None if it has none.
 
-    `idle_minutes`: its own time to live; None is the pool's, 0 never.
+    `idle_minutes`: its own time to live; None is the pool's, 0 never. `adapter`: the folder of one, put onto it.
     """
 
     name: str
@@ -27,6 +27,12 @@ class Model:
     pinned: bool = False
     preload: bool = False
     idle_minutes: float | None = None
+    adapter: Path | None = None
+
+    @property
+    def loaded_from(self) -> tuple[Path, str, Path | None]:
+        """What is another model in memory when it is another."""
+        return self.folder, self.kind, self.adapter
 
 
 @dataclass(frozen=True)

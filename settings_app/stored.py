@@ -24,6 +24,17 @@ from settings_app.snapshot import EMPTY, Fallback, Key, Model, Pool, Provider, R
 
 log = logging.getLogger(__name__)
 
+MODEL_COLUMNS = (
+    "name",
+    "path",
+    "adapter",
+    "kind",
+    "deadline_seconds",
+    "pinned",
+    "preload",
+    "idle_minutes",
+)
+
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
@@ -112,13 +123,7 @@ def load(seen: int | None = None) -> Snapshot:
     snapshot = Snapshot(
         timeouts=timeouts.in_force().seconds,
         keys=_keys.of(list(models.ApiKey.objects.values_list("digest", "name", "is_admin"))),
-        models=_models.of(
-            list(
-                models.LocalModel.objects.values_list(
-                    "name", "path", "kind", "deadline_seconds", "pinned", "preload", "idle_minutes"
-                )
-            )
-        ),
+        models=_models.of(list(models.LocalModel.objects.values_list(*MODEL_COLUMNS))),
         serving=_serving(models.Serving.objects.first() or models.Serving()),
         require_key_on_loopback=any(models.Access.objects.values_list("require_key_on_loopback", flat=True)),
         pool=_pool(models.Pool.objects.first() or models.Pool()),
@@ -142,7 +147,12 @@ def _watching() -> _Watch:
 
 
 def _make_models(rows: list[Row]) -> Mapping[str, Model]:
-    return MappingProxyType({row[0]: Model(row[0], Path(row[1]), *row[2:]) for row in rows})
+    return MappingProxyType(
+        {
+            name: Model(name, Path(path), *plain, adapter=Path(adapter) if adapter else None)
+            for name, path, adapter, *plain in rows
+        }
+    )
 
 
 def _make_providers(rows: list[Row]) -> Mapping[int, Provider]:

@@ -9,6 +9,7 @@ from safetensors.numpy import save_file
 
 from inference.estimate import DEQUANTIZED_MAX_BYTES, WORKING_SHARE, needed_bytes, size_bytes
 from inference.runner import loading
+from tests.tiny_adapter import make_tiny_adapter
 from tests.tiny_model import make_tiny_model
 
 MB = 2**20
@@ -76,3 +77,13 @@ def test_a_config_that_makes_no_sense_is_the_runners_to_say(tmp_path: Path, conf
 def test_a_link_that_leads_nowhere_has_no_size(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").symlink_to(tmp_path / "gone")
     assert size_bytes(tmp_path) == 0
+
+
+def test_an_adapter_counts_and_what_training_left_beside_it_does_not(tmp_path: Path) -> None:
+    folder = make_tiny_model(tmp_path / "model")
+    adapter = make_tiny_adapter(tmp_path / "adapter")
+    save_file({"a": np.zeros(MB, np.float32)}, adapter / "0000100_adapters.safetensors")
+    weights = (adapter / "adapters.safetensors").stat().st_size
+    for on_cpu in (True, False):
+        more = needed_bytes(folder, adapter, on_cpu=on_cpu) - needed_bytes(folder, on_cpu=on_cpu)
+        assert more == pytest.approx(share(weights), rel=0.1)

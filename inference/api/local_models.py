@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Field, Router, Schema, Status
 from ninja.errors import HttpError
-from pydantic import ConfigDict, StrictBool
+from pydantic import ConfigDict, StrictBool, StrictStr
 
 from inference import estimate
 from inference.place_state import PlaceState
@@ -38,11 +38,15 @@ class ModelOut(Schema):
     pinned: bool
     preload: bool
     idle_minutes: float | None = Field(description="A time to live of its own; null: the pool's, 0: never.")
+    adapter: str = Field(description="The folder of an adapter that is put onto it; empty: none.")
     loaded_at: datetime | None
     last_used: datetime | None
     bytes_done: int | None = Field(description="While it loads: of its weights, how much is in memory.")
     bytes_total: int | None
     error: str = Field(description="Why its last load came to nothing; empty if it did not.")
+
+
+STORED = ("name", "kind", "pinned", "preload", "idle_minutes", "adapter")
 
 
 class Pin(Schema):
@@ -59,6 +63,7 @@ class ModelChange(Schema):
     pinned: StrictBool = False
     preload: StrictBool = False
     idle_minutes: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = None
+    adapter: StrictStr = Field("", description="A folder that mlx_lm.lora made for this model. Empty: none.")
 
 
 @router.get("/models", response=list[ModelOut], summary="The models of this machine")
@@ -106,7 +111,9 @@ def stop_serving(request: HttpRequest, name: str) -> Status[None]:
 
 @router.patch("/models/{path:name}", response=ModelOut, summary="Change how the pool treats the model")
 def patch(request: HttpRequest, name: str, body: ModelChange) -> dict[str, object]:
-    """It takes effect now; `preload` when the server starts."""
+    """It takes effect now; `preload` when the server starts. With another adapter the model is loaded anew for the next
+    request; those that run finish with the one they began with.
+    """
     model = get_object_or_404(LocalModel, name=name)
     local_models.change(model, body.model_dump(exclude_unset=True), author(request))
     states = {state.name: state for state in pool.states()}
@@ -115,7 +122,7 @@ def patch(request: HttpRequest, name: str, body: ModelChange) -> dict[str, objec
 
 def _described(model: LocalModel, state: PlaceState | None) -> dict[str, Any]:
     """What is stored of a model, and what the pool says of it."""
-    stored = {name: getattr(model, name) for name in ("name", "kind", "pinned", "preload", "idle_minutes")}
+    stored = {name: getattr(model, name) for name in STORED}
     state = state or PlaceState(model.name, "unloaded")
     live = {name: getattr(state, name) for name in ModelOut.model_fields if hasattr(state, name)}
     return {

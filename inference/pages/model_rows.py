@@ -1,6 +1,8 @@
 """The models on the disk as the page shows them: each under each of its names, with what the pool says of it."""
 
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from inference.disk import scan
 from inference.disk.scan import OnDisk, Origin
@@ -28,6 +30,7 @@ class Row:
     model: OnDisk
     name: str
     pinned: bool
+    adapter: str  # its folder, the end of its path; empty: none
     state: str
     state_text: str
     note: str
@@ -50,25 +53,26 @@ class Row:
 
 def rows() -> list[Row]:
     states = {state.name: state for state in pool.states()}
-    pinned = dict(LocalModel.objects.values_list("name", "pinned"))
+    stored = {row.name: row for row in LocalModel.objects.all()}
     return [
-        _row(model, name, states.get(name), pinned.get(name, False))
+        _row(model, name, states.get(name), stored.get(name, LocalModel()))
         for model in scan.models()
         for name in model.served_as or ("",)
     ]
 
 
-def _row(model: OnDisk, name: str, place: PlaceState | None, pinned: bool) -> Row:
+def _row(model: OnDisk, name: str, place: PlaceState | None, stored: LocalModel) -> Row:
     key = f"{model.id}-{model.served_as.index(name)}" if name else model.id
+    row = partial(Row, key, model, name, stored.pinned, "/".join(Path(stored.adapter).parts[-2:]))
     if model.facts.fault:
-        return Row(key, model, name, pinned, "broken", "Broken", f"It cannot be served: {model.facts.fault}.")
+        return row("broken", "Broken", f"It cannot be served: {model.facts.fault}.")
     if not name:
-        return Row(key, model, name, pinned, "unnamed", "Not served", "")
+        return row("unnamed", "Not served", "")
     if place is None:
-        return Row(key, model, name, pinned, "unloaded", "Not loaded", "")
+        return row("unloaded", "Not loaded", "")
     text, note = STATES[place.state], place.error
     if place.state == "loading" and place.bytes_done is not None and place.bytes_total:
         text = f"Loading, {min(100, 100 * place.bytes_done // place.bytes_total)} %"
     if place.state == "ready" and place.memory_bytes is not None:
         note = f"{size_text(place.memory_bytes)} in memory"
-    return Row(key, model, name, pinned, place.state, text, note)
+    return row(place.state, text, note)

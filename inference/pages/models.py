@@ -91,6 +91,24 @@ def serve(request: HttpRequest, disk_id: str) -> HttpResponse:
 
 @never_cache
 @staff_only
+def adapter(request: HttpRequest) -> HttpResponse:
+    """GET asks for the folder of the adapter, POST gives it; empty is none."""
+    given = request.POST if request.method == "POST" else request.GET
+    model = get_object_or_404(LocalModel, name=given.get("name", ""))
+    if request.method != "POST":
+        return models_part.ask(request, "adapter", {"model": model, "adapter": model.adapter})
+    asked = given.get("adapter", "").strip()
+    try:
+        local_models.change(model, {"adapter": asked}, page_author(request))
+    except ValidationError as error:
+        question = {"model": model, "adapter": asked, "errors": error.messages}
+        return models_part.ask(request, "adapter", question, status=422)
+    with_what = f"with the adapter {model.adapter}" if model.adapter else "without an adapter"
+    return models_part.done(request, f"{model.name} is served {with_what} from the next request on.")
+
+
+@never_cache
+@staff_only
 def remove(request: HttpRequest, disk_id: str) -> HttpResponse:
     """GET asks, POST does."""
     model = _on_disk(disk_id)

@@ -26,6 +26,7 @@ def found(**more: object) -> dict[str, Any]:
                 r.state,
                 r.note if r.state != "ready" else "",
                 r.pinned,
+                r.adapter,
                 r.about,
                 r.model.facts.fault,
             )

@@ -24,7 +24,9 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_the_server, daemon=True).start()
-    options = Options(arguments.kind, arguments.prefill_chunk, arguments.prompt_cache_bytes)
+    options = Options(
+        arguments.kind, arguments.prefill_chunk, arguments.prompt_cache_bytes, arguments.adapter
+    )
     with Channel(arguments.socket) as channel:
         return serve(channel, arguments.model, options)
 
@@ -36,6 +38,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kind", choices=get_args(Kind), default=Options.kind, help="what the model makes")
     parser.add_argument("--prefill-chunk", type=int, default=Options.prefill_chunk, metavar="TOKENS")
     parser.add_argument("--prompt-cache-bytes", type=int, default=Options.prompt_cache_bytes, metavar="BYTES")
+    parser.add_argument("--adapter", type=Path, help="a folder that mlx_lm.lora made, put onto the model")
     return parser.parse_args()
 
 

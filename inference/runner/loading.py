@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.runner import model_folder
+from inference.runner.model_folder import CannotLoad
 from inference.runner.options import Progress
 
 
@@ -41,9 +42,11 @@ class Loaded:
     context_tokens: int | None
 
 
-def load(folder: Path, progress: Progress) -> Loaded:
-    """Raises whatever mlx_lm raises."""
+def load(folder: Path, progress: Progress, adapter: Path | None = None) -> Loaded:
+    """Raises CannotLoad for an adapter that does not fit, and whatever mlx_lm raises."""
     model, tokenizer = mlx_lm.utils.load(str(folder), lazy=True)[:2]
+    if adapter is not None:
+        _put_on(model, adapter, folder)
     model = fitted(model)
     read(model, progress)
     return Loaded(model, tokenizer, model_folder.context_tokens(folder))
@@ -69,6 +72,19 @@ def read(model: Any, progress: Progress) -> None:
             progress(done / total)
     mx.eval(model.parameters())
     mx.clear_cache()
+
+
+def _put_on(model: Any, adapter: Path, folder: Path) -> None:
+    """As mlx_lm.load(adapter_path=…) does it; `eval`, or the layers that came would drop numbers as in training."""
+    try:
+        mlx_lm.utils.load_adapters(model, str(adapter))
+    except Exception as error:
+        lines = str(error).replace(str(adapter), adapter.name).strip().splitlines() or [type(error).__name__]
+        raise CannotLoad(
+            f"The adapter {adapter.name} does not fit the model {folder.name} ({lines[-1].strip()[:300]}). Choose the "
+            "one that was trained for this model, or none."
+        ) from error
+    model.eval()
 
 
 def fitted(model: Any) -> Any:

@@ -109,7 +109,7 @@ class Channel:
 
 def serve(channel: Channel, folder: Path, options: Options) -> int:
     """Load the model and answer for it until told to stop. The process's exit code: 0 after Stop."""
-    total = model_folder.weight_bytes(folder)
+    total = model_folder.weight_bytes(folder, options.adapter)
     channel.send([Loading(total)])
     model = _load(channel, folder, options, lambda share: channel.send([Loading(total, int(total * share))]))
     if model is None:
@@ -126,6 +126,8 @@ def serve(channel: Channel, folder: Path, options: Options) -> int:
 def _load(channel: Channel, folder: Path, options: Options, progress: Progress) -> Model | None:
     try:
         model_folder.check(folder)
+        if options.adapter is not None:
+            model_folder.check_adapter(options.adapter)
         model = _model(folder, options, progress)
     except Exception as error:
         logger.exception("cannot load %s", folder)
@@ -146,7 +148,7 @@ def _model(folder: Path, options: Options, progress: Progress) -> Model:
         return EmbeddingModel(folder, progress)
     from inference.runner.text import TextModel
 
-    return TextModel(load(folder, progress), options)
+    return TextModel(load(folder, progress, options.adapter), options)
 
 
 def _run(channel: Channel, model: Model) -> None:

@@ -4,14 +4,23 @@ import json
 from pathlib import Path
 from typing import Any
 
+ADAPTER_WEIGHTS = "adapters.safetensors"
+ADAPTER_CONFIG = "adapter_config.json"
+
 
 class CannotLoad(Exception):
     """The folder cannot be served. The message is fit for a client: what is wrong, and what to do."""
 
 
-def weight_bytes(folder: Path) -> int:
-    """The size of the weights on disk; 0 for a folder without any."""
-    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+def weight_files(folder: Path, adapter: Path | None = None) -> list[Path]:
+    """Of an adapter's folder its last weights alone: training leaves earlier ones beside them."""
+    last = [] if adapter is None else adapter.glob(ADAPTER_WEIGHTS)  # none if it is there no more
+    return [*sorted(folder.glob("*.safetensors")), *last]
+
+
+def weight_bytes(folder: Path, adapter: Path | None = None) -> int:
+    """The size of the weights on disk; 0 for a folder without any. Raises OSError."""
+    return sum(file.stat().st_size for file in weight_files(folder, adapter))
 
 
 def check(folder: Path) -> None:
@@ -20,6 +29,15 @@ def check(folder: Path) -> None:
     _require("model_type" in config, folder, "names no model_type in config.json")
     _require(any(folder.glob("model*.safetensors")), folder, "has no weights (model*.safetensors)")
     _require(any(folder.glob("tokenizer*")), folder, "has no tokenizer (tokenizer.json)")
+
+
+def check_adapter(adapter: Path) -> None:
+    """Raises CannotLoad if it is there no more, as it was when somebody chose it."""
+    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS):
+        if not (adapter / name).is_file():
+            raise CannotLoad(
+                f"The adapter {adapter.name} has no {name}. Put it back, or choose another or none."
+            )
 
 
 def context_tokens(folder: Path) -> int | None:

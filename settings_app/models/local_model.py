@@ -1,5 +1,8 @@
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
+
+from settings_app import adapters
 
 
 class LocalModel(models.Model):
@@ -21,6 +24,12 @@ class LocalModel(models.Model):
     )
     kind = models.CharField(max_length=9, choices=Kind, default=Kind.TEXT)
     path = models.CharField(max_length=1000, help_text="The folder with config.json and the weights.")
+    adapter = models.CharField(
+        max_length=1000,
+        blank=True,
+        default="",
+        help_text="The folder of an adapter that mlx_lm.lora made for this model. Empty: none.",
+    )
     deadline_seconds = models.FloatField(
         "longest request, in seconds",
         null=True,
@@ -46,3 +55,14 @@ class LocalModel(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """An adapter is looked at when it is set: a pin does not wait for a disk that is away."""
+        if not self.adapter:
+            return
+        folder = adapters.resolved(self.adapter)
+        if self.kind != self.Kind.TEXT:
+            raise ValidationError({"adapter": "Adapters are for models that make text."})
+        if not type(self).objects.filter(pk=self.pk, adapter=str(folder)).exists():
+            adapters.check(folder)
+        self.adapter = str(folder)

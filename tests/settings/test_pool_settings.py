@@ -16,6 +16,7 @@ from settings_app.models import Change, LocalModel, Pool
 from settings_app.models.pool import limit_words
 from settings_app.snapshot import Pool as PoolInForce
 from tests.settings.doors import NAMES, Door, Doors
+from tests.tiny_adapter import make_tiny_adapter
 
 pytestmark = pytest.mark.django_db
 URL = "/api/settings/pool"
@@ -172,11 +173,13 @@ def test_a_change_is_put_back_only_if_it_may_be_today(staff: Client, settings: A
 
 @pytest.mark.parametrize(
     ("field", "value", "old"),
-    [("pinned", True, False), ("preload", True, False), ("idle_minutes", 2.5, None)],
+    [("pinned", True, False), ("preload", True, False), ("idle_minutes", 2.5, None), ("adapter", "", "")],
 )
 def test_a_models_own_fields_change_in_the_admin_and_the_api(
-    staff: Client, bearer: Client, field: str, value: Any, old: Any
+    staff: Client, bearer: Client, tmp_path: Path, field: str, value: Any, old: Any
 ) -> None:
+    if field == "adapter":
+        value = str(make_tiny_adapter(tmp_path))
     model = LocalModel.objects.create(name="org/tiny", path="/nowhere")
     for change in (_by_admin, _by_api):
         assert change(staff if change is _by_admin else bearer, model, field, value)

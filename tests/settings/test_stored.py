@@ -26,7 +26,14 @@ ROWS = {
         "local_only": 0,
         "enabled": 1,
     },
-    "settings_app_localmodel": {"name": "m", "kind": "text", "path": "/m", "pinned": 0, "preload": 0},
+    "settings_app_localmodel": {
+        "name": "m",
+        "kind": "text",
+        "path": "/m",
+        "adapter": "",
+        "pinned": 0,
+        "preload": 0,
+    },
 }
 
 

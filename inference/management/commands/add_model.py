@@ -21,14 +21,22 @@ class Command(DatabaseCommand):
             choices=LocalModel.Kind.values,
             help="What the model makes. Default: read off its files.",
         )
+        parser.add_argument(
+            "--adapter", type=Path, help="The folder of an adapter that mlx_lm.lora made for this model."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             model = local_models.add(
-                name=options["name"], path=options["path"], kind=options["kind"], author=command_author()
+                name=options["name"],
+                path=options["path"],
+                kind=options["kind"],
+                adapter=options["adapter"],
+                author=command_author(),
             )
         except ValidationError as error:
             raise CommandError(
                 "\n".join(f"{field}: {' '.join(m)}" for field, m in error.message_dict.items())
             ) from error
-        self.stdout.write(f"{model.name} ({model.kind}) is served from {model.path}")
+        with_adapter = f" with the adapter {model.adapter}" if model.adapter else ""
+        self.stdout.write(f"{model.name} ({model.kind}) is served from {model.path}{with_adapter}")
