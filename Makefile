@@ -1,6 +1,6 @@
 # Two commands: `make run` and `make test`. Both install what they need; python3 >= 3.11 is all that must be there.
 .DEFAULT_GOAL := run
-.PHONY: run test install install-dev lock-check browser bench-deadlines bench-routing bench-logs
+.PHONY: run test install install-dev lock-check browser bench bench-deadlines bench-routing bench-logs
 
 # uv from the PATH, or one in a virtual environment of its own: Debian's python3 takes no packages.
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
@@ -26,6 +26,9 @@ lock-check: $(UV)
 
 browser:
 	@$(PYTHON) -m tests.browser
+
+bench: install-dev
+	@UV=$(UV) $(PYTHON) -m bench.engine $(ARGS)
 
 bench-deadlines: install-dev
 	@$(PYTHON) -m bench.deadlines $(ARGS)

@@ -142,3 +142,21 @@ class Client:
 
 def chat(text: str) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": text}]}
+
+
+async def own_cost(count: int) -> list[float]:
+    """Seconds that it takes to ask and to be answered at once, in this very process: part of whatever is measured."""
+    took = []
+    async with await asyncio.start_server(_answer_at_once, "127.0.0.1", 0) as nothing:
+        nobody = Client(f"http://127.0.0.1:{nothing.sockets[0].getsockname()[1]}")
+        for _ in range(count):
+            answer = await nobody.get("/")
+            took.append(answer.pieces[-1][0] - answer.sent)
+    return took
+
+
+async def _answer_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+    writer.close()
+    await writer.wait_closed()

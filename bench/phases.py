@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.client import CHAT, COMPLETIONS, Answer, Client, chat
+from bench.client import CHAT, COMPLETIONS, Answer, Client, chat, own_cost
 from bench.table import Line, spread
 from tests.server import Server
 
@@ -42,13 +42,7 @@ class Phases:
         self._novel = random.Random(1)
 
     async def own_cost(self) -> list[Line]:
-        """What it costs to ask and to be answered at once, in this very process: it is part of every figure."""
-        took = []
-        async with await asyncio.start_server(_answer_at_once, "127.0.0.1", 0) as nothing:
-            nobody = Client(f"http://127.0.0.1:{nothing.sockets[0].getsockname()[1]}")
-            for _ in range(self._count):
-                answer = await nobody.get("/")
-                took.append((answer.pieces[-1][0] - answer.sent) * 1000)
+        took = [seconds * 1000 for seconds in await own_cost(self._count)]
         return [Line("the measurement's own cost", "ms", spread(took))]
 
     async def decode(self) -> list[Line]:
@@ -147,13 +141,6 @@ class Phases:
         """The lengths differ, so that places do not get free all at once."""
         while True:
             await self._client.follow(CHAT, kept, **chat(f"fill {n}"), max_tokens=1000 + 90 * n)
-
-
-async def _answer_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.readuntil(b"\r\n\r\n")
-    writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
-    writer.close()
-    await writer.wait_closed()
 
 
 def _two(steps: list[float]) -> dict[str, float]:

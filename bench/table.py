@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,24 +13,28 @@ from pathlib import Path
 
 @dataclass
 class Line:
-    """`bounds` are the most that the figures of the same names may be; a figure without one is only told."""
+    """`bounds` are the most that the figures of the same names may be, `least` the least; the others are only told."""
 
     what: str
     unit: str
     figures: dict[str, float]
     bounds: dict[str, float] = field(default_factory=dict)
+    least: dict[str, float] = field(default_factory=dict)
 
     @property
     def held(self) -> bool:
-        return all(self.figures[name] <= most for name, most in self.bounds.items())
+        return all(self.figures[name] <= most for name, most in self.bounds.items()) and all(
+            self.figures[name] >= least for name, least in self.least.items()
+        )
 
     def text(self) -> str:
-        told = [
-            f"{name} {value:.5g}" + (f" (≤ {self.bounds[name]:.4g})" if name in self.bounds else "")
-            for name, value in self.figures.items()
-        ]
-        verdict = ("held" if self.held else "BROKEN") if self.bounds else "-"
-        return f"{verdict:<7}{self.what:<44}{', '.join(told)} {self.unit}".rstrip()
+        told = [f"{name} {value:.5g}{self._bound(name)}" for name, value in self.figures.items()]
+        verdict = ("held" if self.held else "BROKEN") if self.bounds or self.least else "-"
+        return f"{verdict:<7}{self.what:<48}{', '.join(told)} {self.unit}".rstrip()
+
+    def _bound(self, name: str) -> str:
+        signs = (("≤", self.bounds), ("≥", self.least))
+        return "".join(f" ({sign} {bounds[name]:.4g})" for sign, bounds in signs if name in bounds)
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
@@ -46,7 +50,14 @@ def show(lines: Sequence[Line]) -> None:
         print(line.text(), flush=True)
 
 
-def write(file: Path, lines: Sequence[Line], notes: Sequence[str], load: float) -> None:
+def write(
+    file: Path,
+    lines: Sequence[Line],
+    notes: Sequence[str],
+    load: float,
+    versions: Mapping[str, str] | None = None,
+) -> None:
+    """`versions`: of what else was measured."""
     found = {
         "machine": {
             "platform": platform.system(),
@@ -55,6 +66,7 @@ def write(file: Path, lines: Sequence[Line], notes: Sequence[str], load: float) 
             "python": platform.python_version(),
             "mlx": version("mlx"),
             "mlx-lm": version("mlx-lm"),
+            **(versions or {}),
             "load before": round(load, 2),
             "date": datetime.now(UTC).date().isoformat(),
         },
