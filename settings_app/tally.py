@@ -87,8 +87,8 @@ def _cut(source: str) -> str:
         for phase, length, moment, by in _boundaries()
     )
     return (
-        f"SELECT span, substr(at, 1, letters) AS period, endpoint AS path, '{CUT}' AS kind, told AS phase, ms, requests "
-        f"FROM ({told}) CROSS JOIN {_SPANS}"
+        f"SELECT span, substr(at, 1, letters) AS period, endpoint AS path, '{CUT}' AS kind, told AS phase, "
+        f"ms, requests FROM ({told}) CROSS JOIN {_SPANS}"
     )
 
 

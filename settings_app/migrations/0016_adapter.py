@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("settings_app", "0014_serve_metrics")]
+    dependencies = [("settings_app", "0015_log_counts")]
     operations = [
         migrations.AddField(
             "localmodel",
