@@ -26,12 +26,12 @@ def event(data: Any) -> bytes:
 
 
 async def stream(
-    call: Call, batches: Batches, render: Render, keep_alive: str, empty_chunk: bytes | None
+    call: Call, batches: Batches, render: Render, alive: Callable[[], bytes] | None
 ) -> StreamingHttpResponse:
     """Answers with `render(batches)`, which must turn an ApiError into an event itself.
 
     The first batch that makes something is awaited for `OPENING_SECONDS`: what fails by then is raised, and gets a
-    status of its own. From then on, until there is one, the stream is kept alive as `keep_alive` says.
+    status of its own. From then on, until there is one, the stream is kept alive by what `alive` makes, if it is given.
     """
     first = asyncio.ensure_future(_until_made(call, batches))
     try:
@@ -42,9 +42,8 @@ async def stream(
     if first.done():
         first.result()
     call.answering = True
-    sign_of_life = {"comment": COMMENT, "chunk": empty_chunk}.get(keep_alive)
     return StreamingHttpResponse(
-        _Body(batches, first, render, sign_of_life),
+        _Body(batches, first, render, alive),
         content_type="text/event-stream",
         headers={"cache-control": "no-cache", "x-accel-buffering": "no"},
     )
@@ -64,23 +63,28 @@ class _Body:
     """The stream behind a response. Django calls `close` whatever happens, also when no byte was asked for."""
 
     def __init__(
-        self, batches: Batches, first: asyncio.Future[list[Item]], render: Render, sign_of_life: bytes | None
+        self,
+        batches: Batches,
+        first: asyncio.Future[list[Item]],
+        render: Render,
+        alive: Callable[[], bytes] | None,
     ) -> None:
         self._batches = batches
         self._first = first
         self._render = render
-        self._sign_of_life = sign_of_life
+        self._alive = alive
         self._loop = asyncio.get_running_loop()
         self._closing: asyncio.Task[None] | None = None
 
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         try:
             while not self._first.done():
-                if self._sign_of_life:
-                    yield self._sign_of_life
+                if self._alive is not None:
+                    yield self._alive()
                 await asyncio.wait({self._first}, timeout=KEEP_ALIVE_SECONDS)
             async for chunk in self._render(self._all()):
-                yield chunk
+                if chunk:
+                    yield chunk
         finally:
             self._drop()
 

@@ -9,6 +9,7 @@ from django.http.response import HttpResponseBase
 from msgspec import Meta, Struct
 
 from inference.api import body, logit_bias, sse
+from inference.api.form import Form, OpenAIForm
 from inference.call import Call
 from inference.chunk import Chunk
 from inference.completion import Batches
@@ -126,26 +127,29 @@ class Wire(Protocol):
     def whole(self, choices: list[Choice]) -> dict[str, Any]: ...
 
 
-async def answer(call: Call, asked: Head, batches: Batches, wire: Wire, keep_alive: str) -> HttpResponseBase:
-    """One choice for each row of the call, streamed if the client asked so."""
+async def answer(
+    call: Call, asked: Head, batches: Batches, wire: Wire, keep_alive: str, form: Form | None = None
+) -> HttpResponseBase:
+    """One choice for each row of the call, streamed if the client asked so; in OpenAI's form unless in another."""
     call.takes_partial = asked.on_deadline == "partial"
+    form = OpenAIForm(wire.empty()) if form is None else form
     if not asked.stream:
-        return await _whole(call, batches, wire)
+        return await _whole(call, batches, wire, form)
     with_usage = asked.stream_options is not None and asked.stream_options.include_usage
-    empty = sse.event(wire.empty()) if keep_alive == "chunk" else None
+    alive = {"comment": lambda: sse.COMMENT, "chunk": form.alive}.get(keep_alive)
     return await sse.stream(
-        call, batches, lambda all_batches: _chunks(call, all_batches, wire, with_usage), keep_alive, empty
+        call, batches, lambda all_batches: _chunks(call, all_batches, wire, form, with_usage), alive
     )
 
 
-async def _whole(call: Call, batches: Batches, wire: Wire) -> HttpResponseBase:
+async def _whole(call: Call, batches: Batches, wire: Wire, form: Form) -> HttpResponseBase:
     choices: dict[int, Choice] = defaultdict(Choice)
     relayed: Any = None
     more: dict[str, Any] = {}
     try:
         async for index, item in _by_choice(call, batches):
             if isinstance(item, Chunk):
-                relayed = item.data or relayed
+                relayed = relayed if item.data is None else form.whole(item.data)
             elif isinstance(item, Tokens):
                 choices[index].add(item)
             elif isinstance(item, ToolCall):
@@ -158,17 +162,23 @@ async def _whole(call: Call, batches: Batches, wire: Wire) -> HttpResponseBase:
         more = {"mlx": _mlx(error)}
         for index in range(len(call.row_ids)):
             choices[index].finish_reason = choices[index].finish_reason or "length"
+    except ApiError as error:
+        call.failed(error)  # unless it has an ending already
+        raise
     except Exception:
-        call.failed(InternalError(OUR_FAULT))  # unless it has an ending already
+        call.failed(InternalError(OUR_FAULT))
         raise
     finally:
         await batches.aclose()
     if relayed is not None:
         return body.json_response(relayed)
-    return body.json_response({**wire.whole([choices[index] for index in sorted(choices)]), **more})
+    made = wire.whole([choices[index] for index in sorted(choices)])
+    return body.json_response(form.whole({**made, **more}))
 
 
-async def _chunks(call: Call, batches: Batches, wire: Wire, with_usage: bool) -> AsyncIterator[bytes]:
+async def _chunks(
+    call: Call, batches: Batches, wire: Wire, form: Form, with_usage: bool
+) -> AsyncIterator[bytes]:
     """The stream of one answer: done, deadline and failure all end it in so many words."""
     nulls: dict[str, Any] = {"usage": None} if with_usage else {}
     ended: set[int] = set()
@@ -178,33 +188,34 @@ async def _chunks(call: Call, batches: Batches, wire: Wire, with_usage: bool) ->
             if isinstance(item, Chunk):
                 with_usage = False  # the provider says it itself
                 if item.data is not None:
-                    yield sse.event(item.data)
+                    yield form.chunk(item.data)
                 continue
             if not opened:
                 opened = True
                 for chunk in wire.opening():
-                    yield sse.event({**chunk, **nulls})
+                    yield form.chunk({**chunk, **nulls})
             if isinstance(item, Done):
                 ended.add(index)
-                yield sse.event({**wire.ending(index, item.reason), **nulls})
+                yield form.chunk({**wire.ending(index, item.reason), **nulls})
             else:
                 for chunk in wire.made(index, item):
-                    yield sse.event({**chunk, **nulls})
+                    yield form.chunk({**chunk, **nulls})
     except ApiError as error:
         if isinstance(error, DeadlineExceeded) and call.is_partial(error):
             for index in set(range(len(call.row_ids))) - ended:
-                yield sse.event({**wire.ending(index, "length"), **nulls, "mlx": _mlx(error)})
+                yield form.chunk({**wire.ending(index, "length"), **nulls, "mlx": _mlx(error)})
         else:
+            call.failed(error)  # unless it has an ending already
             with_usage = False
-            yield sse.event(error.body(partial=True, usage=call.usage()))
+            yield form.failed(error, call.usage())
     except Exception:
         with_usage = False
         call.failed(InternalError(OUR_FAULT))
         body.log_failure(call.id)
-        yield sse.event(InternalError(OUR_FAULT).body(partial=True, usage=call.usage()))
+        yield form.failed(InternalError(OUR_FAULT), call.usage())
     if with_usage:
-        yield sse.event(wire.usage())
-    yield sse.DONE
+        yield form.chunk(wire.usage())
+    yield form.last()
 
 
 async def _by_choice(call: Call, batches: Batches) -> AsyncGenerator[tuple[int, Made | Done | Chunk], None]:
