@@ -52,6 +52,7 @@ class Arrival:
                 highest_seconds=endpoint.highest_seconds,
             ),
             arrived=self.at,
+            path=request.path,
             at=self.date,
             streamed=streamed,
             key_name=self.key.name if self.key else "",

@@ -30,8 +30,9 @@ class Outcome:
 class Call:
     """`arrived` and `entered` are seconds of `time.monotonic()`; `spent` and `first_token` are seconds.
 
-    `target` has the request now; `fell_back` says what became of the targets before it. `abort` ends the work there,
-    also while the client does not take what was made; nothing, before there is any.
+    `path`: that was asked, one of the endpoint's. `target` has the request now; `fell_back` says what became of the
+    targets before it. `abort` ends the work there, also while the client does not take what was made; nothing, before
+    there is any.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Call:
     decision: Decision
     deadline: Deadline
     arrived: float
+    path: str = ""
     streamed: bool = False
     key_name: str = ""
     client_retries: int = 0
@@ -53,6 +55,7 @@ class Call:
     completion_tokens: int = 0
     reasoning_tokens: int = 0  # of these
     finish_reason: str = ""
+    stopped_by: str = ""  # the stop string that ended it
     takes_partial: bool = False  # what there is at the deadline is an answer
     answering: bool = False  # the status line is out
     cancelled: Cancelled | None = None  # by the operator; what it is going to end with
@@ -68,6 +71,7 @@ class Call:
 
     def __post_init__(self) -> None:
         self.entered = self.arrived
+        self.path = self.path or self.endpoint.path
         self.target = self.decision.targets[0]
 
     @property
@@ -91,7 +95,7 @@ class Call:
     def named(self) -> dict[str, Any]:
         """What was asked for by whom, and who serves it: all that may be told of it, in the log's names and lengths."""
         return {
-            "endpoint": self.endpoint.path,
+            "endpoint": self.path,
             "model": self.decision.asked[:200],
             "served_model": self.target.model[:200],
             "backend": self.target.backend,
@@ -174,7 +178,7 @@ class Call:
         """The error that says where the time went."""
         where, elapsed = self._elapsed()
         return DeadlineExceeded(
-            f"Request exceeded the {number_text(self.deadline.seconds)} s deadline for {self.endpoint.path} "
+            f"Request exceeded the {number_text(self.deadline.seconds)} s deadline for {self.path} "
             f"during {self.phase} ({where}).",
             extra={
                 "deadline_seconds": self.deadline.seconds,

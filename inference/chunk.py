@@ -18,12 +18,13 @@ class Chunk:
     """`data`: sent to the client as it is; None says something about the request and nothing to the client.
 
     `made`: pieces of output in it, text or tool calls; the first one ends the wait for the first token. `usage` counts
-    for the whole request and replaces what was counted. `finish_reason` is OpenAI's, "" until it is known. `last`: the
-    provider has said all.
+    for the whole request and replaces what was counted. `finish_reason` is OpenAI's, "" until it is known, and
+    `stopped_by` the stop string that ended it, if the provider tells. `last`: the provider has said all.
     """
 
     data: dict[str, Any] | Raw | None
     made: int = 0
     finish_reason: str = ""
+    stopped_by: str = ""
     usage: Usage | None = None
     last: bool = False

@@ -14,7 +14,9 @@ from django.http.response import HttpResponseBase
 from django.utils.decorators import async_only_middleware
 
 from inference import page_session
-from inference.api import body, chat, completions, embeddings, models
+from inference.api import body, chat, completions, embeddings, envelope, models
+from inference.api.messages import endpoint as messages
+from inference.api.responses import endpoint as responses
 from inference.arrival import Arrival
 from inference.errors import (
     OUR_FAULT,
@@ -39,6 +41,8 @@ View = Callable[[HttpRequest, Arrival], Awaitable[HttpResponseBase]]
 
 ROUTES: dict[str, dict[str, View]] = {
     "/v1/chat/completions": {"POST": chat.create},
+    "/v1/responses": {"POST": responses.create},
+    "/v1/messages": {"POST": messages.create},
     "/v1/completions": {"POST": completions.create},
     "/v1/embeddings": {"POST": embeddings.create},
     "/v1/models": {"GET": models.index},
@@ -87,6 +91,8 @@ async def _answer(request: HttpRequest, arrival: Arrival) -> HttpResponseBase:
 def _mark(response: HttpResponseBase, request: HttpRequest, arrival: Arrival) -> None:
     """Which request it was, who served it, and which deadline held; for one that was refused before, the endpoint's."""
     response["x-request-id"] = arrival.id
+    if request.path == "/v1/messages":
+        response["request-id"] = arrival.id  # where Anthropic's client looks for it
     endpoint = BY_PATH.get(request.path)
     if arrival.call:
         response["x-mlx-deadline-seconds"] = number_text(arrival.call.deadline.seconds)
@@ -100,7 +106,7 @@ def _mark(response: HttpResponseBase, request: HttpRequest, arrival: Arrival) ->
 def _refused(request: HttpRequest, arrival: Arrival, error: ApiError) -> HttpResponseBase:
     log.info("%s %s %s: %d %s", arrival.id, request.method, request.path, error.status, error.code)
     request_log.over(arrival, error)
-    response = body.json_response(error.body(), error.status)
+    response = body.json_response(envelope.body(request.path, arrival.id, error), error.status)
     for name, value in error.headers.items():
         response[name] = value
     return response
@@ -157,14 +163,15 @@ def _host_of(origin: str) -> str:
 async def _admitted(request: HttpRequest, settings: Snapshot) -> Key | None:
     """The key that was sent, or what stands for one. None on this machine, which needs none."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    given = token.strip() if scheme.lower() == "bearer" else ""
+    bearer = token.strip() if scheme.lower() == "bearer" else ""
+    given = bearer or request.headers.get("x-api-key", "").strip()
     key = settings.keys.get(hashlib.sha256(given.encode()).hexdigest()) if given else None
     if key is None and page_session.is_offered(request):
         key = await sync_to_async(page_session.key_of)(request)
     if key is None and (settings.require_key_on_loopback or not from_this_machine(request)):
         said = "The API key is wrong or revoked." if given else "No API key was sent."
         raise Unauthorized(
-            f"{said} Send one as Authorization: Bearer …; keys are made on the page API keys.",
+            f"{said} Send one as Authorization: Bearer …, or as x-api-key; keys are made on the page API keys.",
             code="invalid_api_key",
             headers={"www-authenticate": "Bearer"},
         )

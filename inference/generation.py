@@ -118,7 +118,7 @@ def _note(call: Call, event: Item) -> None:
             _note_gone(call, event)
             if event.reason not in ("stop", "length", "tool_calls"):
                 raise call.cancelled or DeadlinePassed
-            call.finish_reason = event.reason
+            call.finish_reason, call.stopped_by = event.reason, event.stopped_by
         case Refused():
             raise InvalidRequest(event.message, code=event.code, param=event.param)
 

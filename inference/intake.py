@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from django.conf import settings
 
+from inference.api import envelope
 from inference.arrival import Arrival
 from inference.errors import ApiError, BodyTooLarge, BodyTooLate
 from inference.request_log import request_log
@@ -64,4 +65,9 @@ async def _refuse(send: Send, arrival: Arrival, error: ApiError) -> None:
         (b"x-request-id", arrival.id.encode()),
     ]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": msgspec.json.encode(error.body())})
+    await send(
+        {
+            "type": "http.response.body",
+            "body": msgspec.json.encode(envelope.body(arrival.path, arrival.id, error)),
+        }
+    )

@@ -17,6 +17,8 @@ OTHER = "other"
 MLX = "mlx"  # the provider of what this machine's models say
 OPERATIONS = {
     "/v1/chat/completions": "chat",
+    "/v1/responses": "chat",
+    "/v1/messages": "chat",
     "/v1/completions": "text_completion",
     "/v1/embeddings": "embeddings",
 }

@@ -64,6 +64,7 @@ def _note(call: Call, chunk: Chunk) -> None:
         call.note_first_token()
         call.completion_tokens += chunk.made
     if chunk.finish_reason:
+        call.stopped_by = chunk.stopped_by
         call.finish_reason = "".join(filter(str.isprintable, chunk.finish_reason))[:LONGEST_REASON]
     if chunk.usage is not None:
         call.progress[call.id] = (chunk.usage.prompt_tokens, chunk.usage.cached_tokens)

@@ -159,5 +159,7 @@ def _tell(call: Call) -> None:
 def _too_long(call: Call, left: float) -> str:
     highest = seconds_text(call.endpoint.highest_seconds)
     if left < LEAST_EXTENSION_SECONDS:
-        return f"It has the longest time that there is for {call.endpoint.path}, {highest} in all."
-    return f"No request to {call.endpoint.path} may take more than {highest} in all: enter {int(left)} seconds at most."
+        return f"It has the longest time that there is for {call.path}, {highest} in all."
+    return (
+        f"No request to {call.path} may take more than {highest} in all: enter {int(left)} seconds at most."
+    )

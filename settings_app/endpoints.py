@@ -12,7 +12,7 @@ from settings_app.durations import number_text, seconds_text
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One row of the contract. All values are seconds."""
+    """One row of the contract. All values are seconds. `dialects`: other paths to the same, and their names."""
 
     key: str
     label: str
@@ -22,6 +22,12 @@ class Endpoint:
     lowest_seconds: float
     highest_seconds: float
     step_seconds: float
+    dialects: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """All that its deadline holds for: labels by path, its own first."""
+        return {self.path: self.label, **dict(self.dialects)}
 
     @property
     def field(self) -> str:
@@ -54,6 +60,7 @@ ENDPOINTS = (
         lowest_seconds=60,
         highest_seconds=7200,
         step_seconds=60,
+        dialects=(("/v1/responses", "Responses"), ("/v1/messages", "Messages")),
     ),
     Endpoint(
         key="completions",
@@ -77,4 +84,4 @@ ENDPOINTS = (
     ),
 )
 BY_KEY = {endpoint.key: endpoint for endpoint in ENDPOINTS}
-BY_PATH = {endpoint.path: endpoint for endpoint in ENDPOINTS}
+BY_PATH = {path: endpoint for endpoint in ENDPOINTS for path in endpoint.paths}

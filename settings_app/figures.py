@@ -95,7 +95,7 @@ def cut_text(cut: Cut) -> str:
 
 
 def _figures(endpoint: Endpoint, counts: Counts) -> Figures:
-    mine = [(key, count) for key, count in sorted(counts.items()) if key.path == endpoint.path]
+    mine = [(key, count) for key, count in sorted(counts.items()) if key.path in endpoint.paths]
     steps = {
         phase: [
             (key.ms / 1000, count)

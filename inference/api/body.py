@@ -31,12 +31,12 @@ def decode(request: HttpRequest, kind: type[T]) -> T:
         raise InvalidRequest("The body is nested too deeply.", code="invalid_json") from None
 
 
-def convert(found: object, kind: type[T]) -> T:
-    """What was decoded already, as `kind`. Raises InvalidRequest, which names the field."""
+def convert(found: object, kind: type[T], place: str = "") -> T:
+    """What was decoded already, as `kind`. Raises InvalidRequest, which names the field. `place`: where it was."""
     try:
         return msgspec.convert(found, kind)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from None
+        raise _invalid(str(error), place) from None
 
 
 def for_provider(request: HttpRequest) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def log_failure(request_id: str) -> None:
     log.exception("%s failed", request_id)
 
 
-def _invalid(text: str) -> InvalidRequest:
+def _invalid(text: str, above: str = "") -> InvalidRequest:
     """msgspec's "Expected `int`, got `str` - at `$.max_tokens`" in OpenAI's terms."""
     place = _PLACE.search(text)
     path = place["place"] if place else ""
@@ -63,6 +63,7 @@ def _invalid(text: str) -> InvalidRequest:
     named = _NAMED.search(said)
     if named:
         path = f"{path}.{named['name']}" if path else named["name"]
+    path = ".".join(filter(None, (above, path))).replace(".[", "[")
     if said.startswith("Object contains unknown field"):
         return InvalidRequest(
             f"{path} is not supported here. Leave it out.", param=path, code="unsupported_parameter"

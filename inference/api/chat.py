@@ -1,15 +1,18 @@
 """POST /v1/chat/completions."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from msgspec import Meta
+from msgspec.structs import replace
 
 from inference import completion
 from inference.api import body, logprobs, text, turns
+from inference.api.form import Form
 from inference.api.response_format import ResponseFormat, json_format
-from inference.api.text import Choice, Head, Made, TextRequest
+from inference.api.text import Choice, Head, HeadStreamOptions, Made, TextRequest
 from inference.api.tool_choice import ToolChoice, offered
 from inference.api.turns import Message
 from inference.arrival import Arrival
@@ -49,15 +52,33 @@ class ChatRequest(TextRequest, forbid_unknown_fields=True, kw_only=True):
 
 
 async def create(request: HttpRequest, arrival: Arrival) -> HttpResponseBase:
-    head = body.decode(request, Head)
-    call = arrival.begin(request, ENDPOINT, head.model, head.timeout, streamed=bool(head.stream))
-    asked = Asked("text", lambda: [_row(request, call)], lambda: body.for_provider(request))
+    call, head = begin(request, arrival)
+    asked = Asked(
+        "text", lambda: [_row(body.decode(request, ChatRequest), call)], lambda: body.for_provider(request)
+    )
     batches = completion.run(call, asked, arrival.settings)
     return await text.answer(call, head, batches, ChatWire(call), arrival.settings.serving.keep_alive)
 
 
-def _row(request: HttpRequest, call: Call) -> Add:
-    asked = body.decode(request, ChatRequest)
+def begin(request: HttpRequest, arrival: Arrival) -> tuple[Call, Head]:
+    head = body.decode(request, Head)
+    return arrival.begin(request, ENDPOINT, head.model, head.timeout, streamed=bool(head.stream)), head
+
+
+async def translated(
+    call: Call, head: Head, arrival: Arrival, chat: Callable[[], dict[str, Any]], form: Form
+) -> HttpResponseBase:
+    """A chat that was asked for in another API's words, and is answered in its form. `chat`: the body for the target
+    that the call has then; raises InvalidRequest.
+    """
+    asked = Asked("text", lambda: [_row(body.convert(chat(), ChatRequest), call)], chat)
+    batches = completion.run(call, asked, arrival.settings)
+    with_usage = replace(head, stream_options=HeadStreamOptions(include_usage=True))
+    keep_alive = arrival.settings.serving.keep_alive
+    return await text.answer(call, with_usage, batches, ChatWire(call), keep_alive, form)
+
+
+def _row(asked: ChatRequest, call: Call) -> Add:
     asked.check()
     limit = asked.max_tokens if asked.max_completion_tokens is None else asked.max_completion_tokens
     alternatives = (asked.top_logprobs or 0) if asked.logprobs else None

@@ -25,6 +25,10 @@ def event(data: Any) -> bytes:
     return b"data: " + _encode(data) + b"\n\n"
 
 
+def named(name: str, data: Any) -> bytes:
+    return b"event: " + name.encode() + b"\n" + event(data)
+
+
 async def stream(
     call: Call, batches: Batches, render: Render, alive: Callable[[], bytes] | None
 ) -> StreamingHttpResponse:

@@ -22,7 +22,7 @@ OVERLOAD = frozenset({429, 503, 529})
 TIMEOUT = frozenset({408, 504, 524})
 RETRY_HEADERS = ("retry-after", "retry-after-ms", "x-should-retry")
 
-_STATUS = {  # of an error that comes where an answer should, under a status of 200
+ANTHROPICS = {  # types of errors, and their statuses
     "invalid_request_error": 400,
     "authentication_error": 401,
     "billing_error": 402,
@@ -30,12 +30,15 @@ _STATUS = {  # of an error that comes where an answer should, under a status of 
     "not_found_error": 404,
     "request_too_large": 413,
     "rate_limit_error": 429,
-    "rate_limit_exceeded": 429,
-    "insufficient_quota": 429,
     "api_error": 500,
-    "server_error": 500,
     "timeout_error": 504,
     "overloaded_error": 529,
+}
+_STATUS = {  # of an error that comes where an answer should, under a status of 200
+    **ANTHROPICS,
+    "rate_limit_exceeded": 429,
+    "insufficient_quota": 429,
+    "server_error": 500,
 }
 
 LONGEST = {"message": 2000, "type": 60, "code": 60, "param": 200}  # characters

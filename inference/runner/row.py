@@ -99,7 +99,13 @@ class Row:
         if reason == "stop" and self._reply.calls:
             reason = "tool_calls"
         return Done(
-            self.id, reason, len(self.prompt), self.completion_tokens, self.cached_tokens, stop_latency
+            self.id,
+            reason,
+            len(self.prompt),
+            self.completion_tokens,
+            self.cached_tokens,
+            stop_latency,
+            self._stop.met if reason == "stop" else "",
         )
 
     def _told(self) -> list[TokenLogprob] | None:

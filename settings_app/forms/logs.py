@@ -53,7 +53,7 @@ class LogFilterForm(forms.Form):
     endpoint = forms.ChoiceField(
         label="Endpoint",
         required=False,
-        choices=[("", "Any"), *((endpoint.path, endpoint.label) for endpoint in ENDPOINTS)],
+        choices=[("", "Any"), *(named for endpoint in ENDPOINTS for named in endpoint.paths.items())],
     )
     api_key = forms.CharField(label="API key", required=False, max_length=80)
     text = forms.CharField(label="In the id", required=False, max_length=40)

@@ -26,6 +26,7 @@ class Block(Struct):
 class _Message(Struct):
     content: list[Block]
     stop_reason: str
+    stop_sequence: str | None = None
     id: str = ""
     model: str = ""
     usage: Tokens = msgspec.field(default_factory=Tokens)
@@ -49,7 +50,8 @@ def translated(provider: Provider, found: Any) -> Chunk:
         "choices": [choice],
         "usage": message.usage.told,
     }
-    return Chunk(data, finish_reason=reason, usage=message.usage.usage)
+    stopped_by = message.stop_sequence or ""
+    return Chunk(data, finish_reason=reason, stopped_by=stopped_by, usage=message.usage.usage)
 
 
 def arguments(given: Any) -> str:

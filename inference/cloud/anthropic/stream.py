@@ -37,6 +37,7 @@ class _Delta(Struct):
     thinking: str = ""
     partial_json: str = ""
     stop_reason: str | None = None
+    stop_sequence: str | None = None
 
 
 class _Event(Struct):
@@ -140,7 +141,8 @@ class Translation:
             yield Chunk(None, usage=self._tokens.usage)
         if delta is not None and delta.stop_reason and not self.finish_reason:
             self.finish_reason = finish_reason(delta.stop_reason)
-            yield self._chunk({}, made=0, finish_reason=self.finish_reason)
+            ending = self._chunk({}, made=0, finish_reason=self.finish_reason)
+            yield replace(ending, stopped_by=delta.stop_sequence or "")
 
     def _last(self) -> Iterator[Chunk]:
         self.is_over = True

@@ -5,7 +5,7 @@ from typing import Any
 from inference.errors import InvalidRequest
 from inference.tools import NamedChoice, Tool
 
-_CHOICES = {"auto": "auto", "none": "none", "required": "any"}
+CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 
 
 def tool(asked: Tool) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def choice(asked: str | NamedChoice | None, parallel: bool | None, has_tools: bo
     if isinstance(asked, NamedChoice):
         found: dict[str, Any] = {"type": "tool", "name": asked.function.name}
     elif asked is not None:
-        found = {"type": _CHOICES[asked]}
+        found = {"type": CHOICES[asked]}
     elif parallel is False:
         found = {"type": "auto"}
     else:

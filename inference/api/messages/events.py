@@ -1,0 +1,79 @@
+"""A chat completion as a message of /v1/messages, and its chunks as the events of one."""
+
+from typing import Any
+
+from msgspec import Raw
+
+from inference.api import sse
+from inference.api.answer import Answer
+from inference.api.messages import errors, reply
+from inference.api.parts import Begins, Ends, Grows, Step
+from inference.call import Call
+from inference.errors import OUR_FAULT, ApiError, InternalError
+
+PING = sse.named("ping", {"type": "ping"})
+
+
+class MessagesForm:
+    """One answer's; see Form."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._answer = Answer(call)
+        self._begun = False
+        self._failed = False
+
+    def whole(self, answer: dict[str, Any] | Raw) -> Any:
+        self._answer.take_whole(answer)
+        parts = self._answer.parts
+        cut_call = self._answer.finish_reason == "length" and parts and parts[-1].kind == "call"
+        return reply.message(
+            self._call,
+            content=[reply.block(self._call, part) for part in (parts[:-1] if cut_call else parts)],
+            usage=reply.usage(self._answer.usage),
+            **reply.ending(self._call, self._answer.finish_reason, parts),
+            **self._answer.mlx,
+        )
+
+    def chunk(self, chunk: dict[str, Any] | Raw) -> bytes:
+        steps = self._answer.take(chunk)
+        return self._opening() + b"".join(self._told(step) for step in steps)
+
+    def alive(self) -> bytes:
+        return PING
+
+    def failed(self, error: ApiError, usage: dict[str, object]) -> bytes:
+        self._failed = True
+        return sse.named("error", errors.body(self._call.id, error, partial=True, usage=usage))
+
+    def last(self) -> bytes:
+        if self._failed:
+            return b""
+        if not self._answer.finish_reason:
+            return self.failed(InternalError(OUR_FAULT), self._call.usage())
+        return self._event(
+            "message_delta",
+            delta=reply.ending(self._call, self._answer.finish_reason, self._answer.parts),
+            usage=reply.usage(self._answer.usage),
+            **self._answer.mlx,
+        ) + self._event("message_stop")
+
+    def _told(self, step: Step) -> bytes:
+        index = step.part.number
+        match step:
+            case Begins(part):
+                return self._event("content_block_start", index=index, content_block=reply.opened(part))
+            case Grows(part, text):
+                return self._event("content_block_delta", index=index, delta=reply.delta(part, text))
+            case Ends():
+                return self._event("content_block_stop", index=index)
+
+    def _opening(self) -> bytes:
+        if self._begun:
+            return b""
+        self._begun = True
+        begun = reply.message(self._call, usage={**reply.usage(self._answer.usage), "output_tokens": 0})
+        return self._event("message_start", message=begun) + PING
+
+    def _event(self, type: str, **said: Any) -> bytes:
+        return sse.named(type, {"type": type, **said})
