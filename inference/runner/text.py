@@ -186,11 +186,11 @@ class TextModel:
         return events
 
     def _logprobs(self, generated: list[Any]) -> dict[int, TokenLogprob]:
-        """By the generator's number, of the rows that are to tell them. The end token is no part of an answer."""
+        """By the generator's number, of the rows that are to tell them."""
         chosen: dict[int, Chosen] = {}
         for response in generated:
             alternatives = self._in_generator[response.uid].alternatives
-            if alternatives is not None and response.finish_reason != "stop":
+            if alternatives is not None:
                 chosen[response.uid] = Chosen(response.token, response.logprobs, alternatives)
         return told(chosen, self._bytes_of)
 
