@@ -1,11 +1,15 @@
 """What a row says, taken apart as it says it: the thinking, the answer, the calls of tools."""
 
+from typing import Literal
+
 from inference.messages import Add, ChatPrompt, Tokens, ToolCall
 from inference.runner.stop_strings import StopStrings
 from inference.runner.tags import Segments, Tags
 from inference.runner.tool_calls import CallFormat
 
 Said = Tokens | ToolCall
+Ending = Literal["own", "length", "dropped"]
+"""The model ended its turn itself; it might have no more tokens; somebody else ended it."""
 
 
 def reply_to(row: Add, prompt: list[int], tags: Tags) -> "Reply":
@@ -54,17 +58,19 @@ class Reply:
         self.thinking = any(state == "reasoning" for state, _ in segments)
         return self._take(segments)
 
-    def end(self, text: str, *, by_itself: bool) -> tuple[list[Said], bool]:
-        """As `feed`, for the last text and what was held back. `by_itself`: the model ended its turn, so a call that it
-        had not closed is whole. In any other ending half a call is no call, but text.
+    def end(self, text: str, ending: Ending) -> tuple[list[Said], bool]:
+        """As `feed`, for the last text and what was held back.
+
+        A call that is open is whole if the model ended its turn, text if it might not write on, and nothing if it was
+        dropped: half a call is never one.
         """
         self._came += len(text)
         segments = self._segments.feed(text)
         said, stopped = self._take([*segments, (self._segments.state, self._segments.flush())])
         if stopped:
             return said, True
-        if self._state == "tool":
-            said += self._close_call(closed=False, whole=by_itself)
+        if self._state == "tool" and ending != "dropped":
+            said += self._close_call(closed=False, whole=ending == "own")
         return [*said, *self._content(self._stop.flush())], False
 
     def _take(self, segments: list[tuple[str, str]]) -> tuple[list[Said], bool]:

@@ -6,7 +6,7 @@ from inference.messages import Add, Done, Prefill, TokenLogprob, Tokens
 from inference.runner.grammar import Grammar
 from inference.runner.held_logprobs import HeldLogprobs
 from inference.runner.logits_processors import Processor
-from inference.runner.reply import Reply, Said
+from inference.runner.reply import Ending, Reply, Said
 from inference.runner.sampling import Sampler, sampler_for
 from inference.runner.unusable import Unusable
 
@@ -68,11 +68,11 @@ class Row:
             self._logprobs.pass_on(len(text), self._reply.passed, stopped)
         return said, stopped
 
-    def tail(self, *, by_itself: bool) -> tuple[list[Said], bool]:
-        """As `take`, for what waited for tokens that will not come. `by_itself`: the model ended its turn."""
+    def tail(self, ending: Ending) -> tuple[list[Said], bool]:
+        """As `take`, for what waited for tokens that will not come."""
         self._detokenizer.finalize()
         text = self._detokenizer.last_segment
-        said, stopped = self._reply.end(text, by_itself=by_itself)
+        said, stopped = self._reply.end(text, ending)
         if self.alternatives is not None:
             self._logprobs.pass_on(len(text), self._reply.passed, stopped)
             if not stopped:

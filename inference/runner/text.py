@@ -202,7 +202,7 @@ class TextModel:
         if reason is not None:
             self._prompt_cache.keep(response.all_tokens, response.prompt_cache)
             if not stopped:
-                tail, stopped = row.tail(by_itself=reason == "stop")
+                tail, stopped = row.tail("own" if reason == "stop" else "length")
                 said = [*said, *tail]
         elif stopped:
             self._remove([row])
@@ -224,7 +224,7 @@ class TextModel:
         gone = time.monotonic()
         events: list[Event] = []
         for row, since in rows:
-            said, _ = row.tail(by_itself=False)
+            said, _ = row.tail("dropped")
             self._forget(row)
             events += row.left(said)
             events.append(row.done(reason, stop_latency=gone - since))

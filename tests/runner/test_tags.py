@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mlx_lm.tool_parsers import json_tools
 
 from inference.messages import ChatPrompt, Tokens, ToolCall, Tools
-from inference.runner.reply import Reply, Said
+from inference.runner.reply import Ending, Reply, Said
 from inference.runner.stop_strings import StopStrings
 from inference.runner.tags import Tags
 from inference.runner.tool_calls import CallFormat
@@ -46,14 +46,14 @@ def reply(
     return Reply("row", segments, tags.calls(offered) if offered else None, StopStrings(stop))
 
 
-def said(answer: Reply, pieces: list[str], *, by_itself: bool = True) -> list[Said]:
+def said(answer: Reply, pieces: list[str], ending: Ending = "own") -> list[Said]:
     found: list[Said] = []
     for piece in pieces:
         more, stopped = answer.feed(piece)
         found += more
         if stopped:
             return found
-    return [*found, *answer.end("", by_itself=by_itself)[0]]
+    return [*found, *answer.end("", ending)[0]]
 
 
 def told(events: list[Said]) -> list[tuple[str, str]]:
@@ -98,9 +98,10 @@ def test_texts(text: str, expected: list[tuple[str, str]]) -> None:
     assert told(said(reply(), list(text))) == expected
 
 
-def test_a_call_that_the_row_did_not_end_itself_is_text() -> None:
+def test_half_a_call_is_none_but_where_the_model_ended_its_turn() -> None:
     cut = CALL.removesuffix("</tool_call>")
-    assert told(said(reply(), [cut], by_itself=False)) == [("content", cut)]
+    assert told(said(reply(), ["a ", cut], "length")) == [("content", "a " + cut)]
+    assert told(said(reply(), ["a ", cut], "dropped")) == [("content", "a ")]
 
 
 def test_without_tools_their_tags_are_text() -> None:

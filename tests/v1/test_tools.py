@@ -203,7 +203,7 @@ def test_half_a_call_is_text(server: Server, answer: Any) -> None:
 
 
 def test_a_deadline_in_a_call_leaves_no_half_of_it(server: Server) -> None:
-    server.set_timeouts(chat_seconds=1)
+    server.set_timeouts(chat_seconds=1.5)
     with server.http() as http:
         answer = http.post("/v1/chat/completions", json=asking("call for ever"))
         assert answer.status_code == 504
@@ -217,12 +217,12 @@ def test_a_deadline_in_a_call_leaves_no_half_of_it(server: Server) -> None:
     assert error["usage"]["completion_tokens"] > 20
     choices = [json.loads(chunk)["choices"][0] for chunk in chunks]
     assert not any("tool_calls" in choice["delta"] or choice["finish_reason"] for choice in choices)
-    assert "".join(choice["delta"]["content"] for choice in choices).startswith("Well: ")
+    assert "".join(choice["delta"]["content"] for choice in choices) == "Well: "
 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_who_wants_what_there_is_gets_no_half_call_as_one(server: Server, stream: bool) -> None:
-    body = asking("call for ever", timeout=0.5, on_deadline="partial", stream=stream)
+    body = asking("call for ever", timeout=1.5, on_deadline="partial", stream=stream)
     with server.http() as http:
         answer = http.post("/v1/chat/completions", json=body)
     if stream:
@@ -237,7 +237,7 @@ def test_who_wants_what_there_is_gets_no_half_call_as_one(server: Server, stream
         content = ending["message"]["content"]
         assert "tool_calls" not in ending["message"]
     assert ending["finish_reason"] == "length"
-    assert content.startswith("Well: ")
+    assert content == "Well: "
 
 
 def test_thinking_is_set_apart_and_counted(server: Server) -> None:
