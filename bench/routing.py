@@ -18,6 +18,7 @@ from pathlib import Path
 from bench.client import CHAT, Answer, Client, chat
 from bench.pauses import Pauses
 from bench.table import Line, show, write
+from bench.work import cpu_ms
 from tests.conftest import warm
 from tests.server import Server, environment, manage, serving
 from tests.tiny_model import make_tiny_model
@@ -96,9 +97,9 @@ async def _turn(server: Server, asked: Asked, count: int) -> dict[str, float]:
     The median is not moved by what else the machine does; work that is not done for every request is in the mean.
     """
     await _ask(asked, WARM_UP)  # the first one reads the settings that were just written
-    before = _cpu_ms(server)
+    before = cpu_ms(server.process.pid)
     took = await _ask(asked, count)
-    worked = (_cpu_ms(server) - before) / (count * len(took))
+    worked = (cpu_ms(server.process.pid) - before) / (count * len(took))
     return {**{kind: statistics.median(values) for kind, values in took.items()}, OWN_WORK: worked}
 
 
@@ -111,12 +112,6 @@ async def _ask(asked: Asked, count: int) -> dict[str, list[float]]:
             assert answer.status == status, answer.raw
             took[kind].append((answer.pieces[-1][0] - answer.sent) * 1000)
     return took
-
-
-def _cpu_ms(server: Server) -> float:
-    """What the server has worked so far, with all its threads; other programs of the machine do not show in it."""
-    tasks = Path(f"/proc/{server.process.pid}/task").glob("*/schedstat")
-    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e6
 
 
 async def _measure(server: Server, rounds: int, count: int) -> list[Line]:

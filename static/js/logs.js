@@ -55,7 +55,7 @@ function addRows(html) {
     htmx.process(row);
     count += 1;
   }
-  while (body.children.length > MOST_LIVE_ROWS) body.lastElementChild.remove();
+  forgetOldest(body);
   if (!count) return;
   document.getElementById("logs-table").hidden = false;
   document.getElementById("logs-nothing")?.remove();
@@ -65,6 +65,23 @@ function addRows(html) {
     liveCame = 0;
     liveSpeaks = undefined;
   }, 3000);
+}
+
+// What is no longer shown is found by the link to older ones: it goes on behind the last row that is.
+function forgetOldest(body) {
+  if (body.children.length <= MOST_LIVE_ROWS) return;
+  while (body.children.length > MOST_LIVE_ROWS) body.lastElementChild.remove();
+  const { at, row } = body.lastElementChild.dataset;
+  const older = document.getElementById("logs-older");
+  const link = older.cloneNode(true); // htmx has read the address of the one that stands there
+  for (const name of ["href", "hx-get"]) {
+    link.setAttribute(name, link.getAttribute(name).replace(/cursor=[^#]*/, `cursor=${at.replace(".", "")}.${row}`));
+  }
+  link.hidden = false;
+  const focused = document.activeElement === older;
+  older.replaceWith(link);
+  htmx.process(link);
+  if (focused) link.focus();
 }
 
 document.addEventListener("click", (event) => {
@@ -78,7 +95,10 @@ document.addEventListener("click", (event) => {
   }
 });
 
-document.addEventListener("htmx:afterSettle", () => {
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.target.id === "logs" && document.activeElement === document.body) { // the link that was followed is gone
+    document.getElementById("logs-title").focus();
+  }
   const button = liveButton();
   if (button?.hidden) { // the section is a new one
     stopLive();

@@ -3,6 +3,7 @@
 import asyncio
 import resource
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from tests.logs.seeded import row
 from tests.server import Server, environment, manage, serving
 from tests.v1.asking import LONG, SHORT, ask
 from tests.v1.signed_in import SignedIn
+from tests.waiting import until
 
 STREAM = {**LONG, "stream": True}
 SECRETS = ("sesame-prompt", "sesame-header")
@@ -165,6 +167,32 @@ def test_without_a_place_for_a_journal_the_server_starts(
         writer.open_journal(tmp_path)
     assert caplog.text.count("leaves no trace") == 2
     writer.close_journal()
+
+
+LOWERED = """
+import os, runpy, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "mlx_manager.settings"
+import django
+django.setup()
+from inference import retention
+retention.DAY_SECONDS = 0.5
+sys.argv = sys.argv[2:]
+runpy.run_path("manage.py", run_name="__main__")
+"""
+
+
+def test_what_grows_too_old_is_deleted_day_after_day(tmp_path: Path) -> None:
+    """With days of half a second: nothing is changed, and the server is not started anew."""
+    with serving(tmp_path, before=[sys.executable, "-c", LOWERED], **FLOOR) as server:
+        for _ in range(2):
+            old, new = (ask(server, **{**SHORT, "model": "nobody"}).headers["x-request-id"] for _ in range(2))
+            for id in (old, new):
+                server.logged(id)
+            server.rows(
+                "UPDATE settings_app_requestlog SET at = '2020-01-01 00:00:00' WHERE request_id = ?", old
+            )
+            until(lambda: not server.rows("SELECT 1 FROM settings_app_requestlog WHERE at < '2021'"))
+            server.logged(new)
 
 
 @pytest.fixture

@@ -201,6 +201,80 @@ def test_by_keyboard_alone_and_how_long_it_is_kept(server: Server, page: Page) -
         assert api.get("/api/settings/logs").json() == {"retention_days": 90}
 
 
+def test_live_paging_and_export_by_keyboard_alone(server: Server, page: Page) -> None:
+    def at(id: str) -> None:
+        expect(page.locator(f"#{id}")).to_be_focused()
+
+    page.locator("#logs-go").focus()
+    page.keyboard.press("Tab")
+    at("logs-live")
+    page.keyboard.press("Space")
+    expect(page.locator("#logs-live-state")).to_have_text("Requests appear as they end.")
+    came = ask(server, **SHORT).headers["x-request-id"]
+    expect(rows(page).first).to_contain_text(came)
+    at("logs-live")
+    page.keyboard.press("Enter")
+    expect(page.locator("#logs-live")).to_have_attribute("aria-pressed", "false")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="CSV")).to_be_focused()
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert came in download.value.path().read_text()
+    for _ in range(2):
+        page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="JSONL")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(rows(page).first.get_by_role("link")).to_be_focused()
+    rows(page).last.get_by_role("link").focus()
+    page.keyboard.press("Tab")
+    at("logs-older")
+    page.keyboard.press("Enter")
+    expect(page.locator("#logs-newest")).to_be_visible()
+    at("logs-title")  # for this was the last page
+    page.locator("#logs-newest").focus()
+    page.keyboard.press("Enter")
+    expect(rows(page).first).to_contain_text(came)
+
+
+COPY = """
+INSERT INTO settings_app_requestlog ({columns}, request_id, at)
+WITH RECURSIVE many(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many WHERE n < 45)
+SELECT {columns}, 'req_' || lower(hex(randomblob(12))), strftime('%Y-%m-%d %H:%M:%f000', 'now')
+FROM many CROSS JOIN (SELECT * FROM settings_app_requestlog WHERE model = 'model-1' LIMIT 1)
+"""
+
+
+def test_what_live_pushed_out_is_found_by_paging(server: Server, page: Page) -> None:
+    """Of 200 rows that are shown at most, the oldest go; the older ones begin behind the last."""
+    page.locator("#logs").get_by_label("Model").fill("model-1")
+    filtered(page)
+    shown = rows(page).count()
+    expect(page.locator("#logs-older")).to_be_hidden()
+    page.get_by_role("button", name="Live").click()
+    expect(page.locator("#logs-live-state")).to_have_text("Requests appear as they end.")
+    columns = server.rows("SELECT * FROM settings_app_requestlog LIMIT 1")[0].keys() - {
+        "id",
+        "request_id",
+        "at",
+    }
+    for _ in range(5):
+        server.rows(COPY.format(columns=", ".join(columns)))
+        shown = min(shown + 45, 200)
+        expect(rows(page)).to_have_count(shown)
+    kept = server.rows(
+        "SELECT request_id FROM settings_app_requestlog WHERE model = 'model-1' ORDER BY at DESC, id DESC"
+    )
+    expected = [row["request_id"] for row in kept]
+    seen = page.locator("#logs-rows .logs-id").all_inner_texts()
+    while page.locator("#logs-older").count():
+        with page.expect_response(lambda answer: "cursor=" in answer.url):
+            page.locator("#logs-older").click()
+        expect(page.locator("#logs-newest")).to_be_visible()
+        expect(page.locator("#logs-rows")).not_to_contain_text(seen[-1])
+        seen += page.locator("#logs-rows .logs-id").all_inner_texts()
+    assert seen == expected
+
+
 def test_without_scripts(open_context: Open) -> None:
     with open_context(java_script_enabled=False) as context:
         page = context.pages[0]
