@@ -140,7 +140,14 @@ class Call:
 
     def failed(self, error: ApiError) -> None:
         seen = 200 if self.answering or self.is_partial(error) else error.status
-        self.end(Outcome(error.log_status, seen, error_code=error.code or ""))
+        self.end(Outcome(error.log_status, seen, error_code=error.log_code))
+
+    def expire(self) -> None:
+        """Its time is up, whether or not its client reads: the work ends at once, and that is what it ended with."""
+        error = self.deadline_exceeded()
+        self.failed(error)
+        self.inbox.fail(error)
+        self.abort()
 
     def left(self) -> None:
         """Its client is gone; one that was cancelled before may have left for that."""

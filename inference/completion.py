@@ -135,7 +135,7 @@ def _cause(error: ApiError | DeadlinePassed) -> str:
 def _words(error: ApiError | DeadlinePassed) -> str:
     """The failure in a few words."""
     return (
-        f"{error.status} {error.code or error.type}"
+        f"{error.status} {error.log_code or error.type}"
         if isinstance(error, ApiError)
         else "did not begin in time"
     )

@@ -33,6 +33,7 @@ OUR_FAULT = "The server failed on this request; its log has the reason under the
 class ApiError(Exception):
     """`extra` are keys beside OpenAI's own in the error object. `log_status` is one of RequestLog.Status.
 
+    `log_code` is what the log says of it: no word of a client or a provider that is not known to be harmless.
     `cause`: for which fallbacks of a routing rule it makes way (error, overload, timeout); "" is for none.
     """
 
@@ -53,6 +54,7 @@ class ApiError(Exception):
         super().__init__(message)
         self.message = message
         self.code = code
+        self.log_code = code or ""
         self.param = param
         self.headers = dict(headers or {})
         self.extra = dict(extra or {})
@@ -232,6 +234,7 @@ class ProviderFailed(ApiError):
         provider_status: int | None = None,
         type: str = "server_error",
         code: str = "provider_failed",
+        log_code: str | None = None,
         param: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
@@ -239,6 +242,7 @@ class ProviderFailed(ApiError):
         super().__init__(message, code=code, param=param, headers=headers, extra=extra)
         self.status = status
         self.provider_status = provider_status
+        self.log_code = code if log_code is None else log_code
         self.type = type
         self.cause = cause
         self.log_status = "error" if cause else "rejected"

@@ -104,7 +104,7 @@ def _mark(response: HttpResponseBase, request: HttpRequest, arrival: Arrival) ->
 
 
 def _refused(request: HttpRequest, arrival: Arrival, error: ApiError) -> HttpResponseBase:
-    log.info("%s %s %s: %d %s", arrival.id, request.method, request.path, error.status, error.code)
+    log.info("%s %s %s: %d %s", arrival.id, request.method, request.path, error.status, error.log_code)
     request_log.over(arrival, error)
     response = body.json_response(envelope.body(request.path, arrival.id, error), error.status)
     for name, value in error.headers.items():

@@ -3,7 +3,7 @@
 import asyncio
 
 from inference.chunk import Chunk
-from inference.errors import ApiError, Cancelled, Draining
+from inference.errors import ApiError, Cancelled, DeadlineExceeded, Draining
 from inference.messages import Event
 
 Item = Event | Chunk
@@ -64,4 +64,4 @@ class Inbox:
 
 def _ends_all(error: ApiError | None) -> bool:
     """It is over with the request itself, and no fallback is asked."""
-    return isinstance(error, Draining | Cancelled)
+    return isinstance(error, Draining | Cancelled | DeadlineExceeded)

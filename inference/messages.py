@@ -202,7 +202,8 @@ class Done(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """The row is gone and its memory given back.
 
     `reason` tool_calls: it stopped, and has made calls. `stop_latency`: seconds from the deadline, or from the
-    arrival of the Abort, to the drop; None for the other reasons. `stopped_by`: the stop string that was met, if one was.
+    arrival of the Abort, to the drop; None for the other reasons. `stopped_by`: the stop string that was met, if
+    one was.
     """
 
     id: str

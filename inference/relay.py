@@ -9,6 +9,7 @@ from typing import Any
 from inference.call import Call
 from inference.chunk import Chunk
 from inference.cloud.ask import ask
+from inference.cloud.words import FINISH_REASONS
 from inference.errors import OUR_FAULT, ApiError, InternalError
 from inference.inbox import Item
 from settings_app.phases import Phase
@@ -17,7 +18,8 @@ from settings_app.snapshot import Provider
 log = logging.getLogger(__name__)
 
 MOST_UNREAD = 64  # chunks, of 4 MiB at most; a provider that is faster than the client waits
-LONGEST_REASON = 20  # characters of a finish reason, as the log has room for
+LOOK_SECONDS = 0.5  # at a deadline that may have been moved
+OTHER_REASON = "other"
 
 
 async def events(
@@ -31,6 +33,7 @@ async def events(
     call.enter(Phase.CLOUD)
     reader = asyncio.create_task(_read(call, provider, {**body, "model": model}))
     call.abort = reader.cancel
+    watch = asyncio.create_task(_watch(call))
     try:
         ended = False
         while not ended:
@@ -41,6 +44,7 @@ async def events(
                     ended = ended or item.last
             yield items
     finally:
+        watch.cancel()
         reader.cancel()  # which closes the connection: the provider stops, and stops counting
         await asyncio.wait({reader})
 
@@ -59,13 +63,24 @@ async def _read(call: Call, provider: Provider, body: dict[str, Any]) -> None:
         log.exception("%s: the answer of provider %s could not be passed on", call.id, provider.name)
 
 
+async def _watch(call: Call) -> None:
+    """Sees to the deadline while the client does not read, and so nobody asks for what comes; it may be moved."""
+    while True:
+        left = call.deadline.remaining()
+        if left <= 0:
+            call.expire()
+            return
+        await asyncio.sleep(min(left, LOOK_SECONDS))
+
+
 def _note(call: Call, chunk: Chunk) -> None:
     if chunk.made:
         call.note_first_token()
         call.completion_tokens += chunk.made
     if chunk.finish_reason:
         call.stopped_by = chunk.stopped_by
-        call.finish_reason = "".join(filter(str.isprintable, chunk.finish_reason))[:LONGEST_REASON]
+        known = chunk.finish_reason in FINISH_REASONS
+        call.finish_reason = chunk.finish_reason if known else OTHER_REASON
     if chunk.usage is not None:
         call.progress[call.id] = (chunk.usage.prompt_tokens, chunk.usage.cached_tokens)
         call.completion_tokens = chunk.usage.completion_tokens

@@ -167,7 +167,7 @@ request_log = Writer()
 def _outcome(error: ApiError | None) -> Outcome:
     if error is None:
         return Outcome("client_closed", None)
-    return Outcome(error.log_status, error.status, error_code=error.code or "")
+    return Outcome(error.log_status, error.status, error_code=error.log_code)
 
 
 def write_batch(batch: list[RequestLog]) -> list[RequestLog]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from django.db import connection
 
 from settings_app.counted import Counted
+from settings_app.phases import Phase
 
 TABLE = "settings_app_log_took"  # made by a migration
 DAYS = 7
@@ -19,12 +20,9 @@ LEAST_MS = 1_000  # no timeout is shorter; of what a drill's shorter one would c
 
 # The order in which a request passes its phases. A provider is asked at last, unless the request ended elsewhere.
 _LENGTHS = (
-    ("cloud", "(CASE WHEN phase = 'cloud' THEN 0 ELSE cloud_ms END)"),
-    ("queue", "queue_ms"),
-    ("load", "load_ms"),
-    ("prefill", "prefill_ms"),
-    ("decode", "decode_ms"),
-    ("cloud", "(CASE WHEN phase = 'cloud' THEN cloud_ms ELSE 0 END)"),
+    (Phase.CLOUD, "(CASE WHEN phase = 'cloud' THEN 0 ELSE cloud_ms END)"),
+    *((phase, f"{phase}_ms") for phase in Phase if phase is not Phase.CLOUD),
+    (Phase.CLOUD, "(CASE WHEN phase = 'cloud' THEN cloud_ms ELSE 0 END)"),
 )
 _SPANS = "(SELECT 'day' AS span, 10 AS letters UNION ALL SELECT 'hour', 13)"
 

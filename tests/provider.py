@@ -104,9 +104,10 @@ PROTOCOLS: dict[str, OpenAI | Anthropic] = {"openai": OpenAI(), "anthropic": Ant
 class Provider:
     """What it does, and what was done to it. `id`: its own at the server under test.
 
-    `silence`: seconds before its first byte. After its words a stream goes on for ever (`endless`), or says no more
-    (`stall`), or breaks (`cut`). `events`: said in a stream instead of its own; `body`: sent, byte for byte, instead of
-    any answer. `length_told`: it closes the connection where its answer ends otherwise.
+    `silence`: seconds before its first byte. After its words a stream goes on for ever (`endless`, a word every
+    `pace` seconds), or says no more (`stall`), or breaks (`cut`). `events`: said in a stream instead of its own;
+    `body`: sent, byte for byte, instead of any answer. `length_told`: it closes the connection where its answer ends
+    otherwise.
 
     `asked`: the bodies that it was sent; `got`: paths that were read; `hosts`: the names that it was called by;
     `connections`: made to it, of which `ended` are over. `left`: a client was gone before the end.
@@ -119,6 +120,7 @@ class Provider:
     headers: dict[str, str] = field(default_factory=dict)
     silence: float = 0.0
     endless: bool = False
+    pace: float = 0.01
     stall: bool = False
     cut: bool = False
     length_told: bool = True
@@ -256,7 +258,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(event)
         while told.endless:
             self._say(spoken.word("."))
-            time.sleep(0.01)
+            time.sleep(told.pace)
         if told.stall:
             self._wait(60)
         if told.cut:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from inference.cloud.words import log_code
 from inference.errors import ProviderFailed
 from settings_app.snapshot import Provider
 
@@ -75,6 +76,7 @@ def said(
         )  # or official clients run it twice more, as long each time
     found = {name: _clean(provider, text, LONGEST[name]) for name, text in _fields(body).items()}
     message = found.get("message", "")
+    code = found.get("code") or "provider_failed"
     return ProviderFailed(
         f"Provider {provider.name} answered with {status}{f': {message}' if message else '.'}",
         provider=provider.name,
@@ -82,7 +84,8 @@ def said(
         status=_ours(status),
         cause=_cause(status),
         type=found.get("type") or _type(status),
-        code=found.get("code") or "provider_failed",
+        code=code,
+        log_code=log_code(code),
         param=found.get("param"),
         headers=retry,
     )

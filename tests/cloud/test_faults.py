@@ -277,9 +277,9 @@ class TestStreams:
 
     @OPENAI
     def test_one_that_says_an_error(self, server: Server, afar: Provider) -> None:
-        error = {"message": f"Lost it, {KEY}.", "type": "server_error", "code": "lost"}
+        error = {"message": f"Lost it, {KEY}.", "type": "server_error", "code": "internal_error"}
         afar.events = [*_words(), {"error": error}, "[DONE]"]
-        said = self._ends_badly(server, afar, "lost")
+        said = self._ends_badly(server, afar, "internal_error")
         assert said["message"] == "Provider Afar answered with 500: Lost it, [key]."
         assert said["provider_status"] == 500
 
