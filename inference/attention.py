@@ -85,8 +85,8 @@ def _retries() -> Iterator[str]:
     for client in last_hour.retrying():
         who = f"A client with the key {client.api_key}" if client.api_key else "A client without a key"
         yield (
-            f"{who} keeps asking {client.model or 'for a model'} again: {client.requests} requests of the last "
-            f"{last_hour.RETRY_MINUTES} minutes were retries, up to {client.most} of the same one."
+            f"{who} keeps sending the same request for {client.model or 'a model'}: {client.requests} retries in the "
+            f"last {last_hour.RETRY_MINUTES} minutes, up to {client.most} of one request."
         )
 
 

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db.models import Count, Q, Sum
 from django.db.models.functions import Substr
@@ -14,6 +15,7 @@ from settings_app.models import Provider, RequestLog
 MINUTES = 60
 RETRY_MINUTES = 10
 MOST_READ = 2000  # rows with a provider, of the newest
+_EQUAL_IN_THE_SAME_REQUEST = ("model", "api_key", "endpoint", "streamed", "prompt_tokens")
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Minute:
 
 @dataclass(frozen=True)
 class Retrying:
-    """A client that sent requests for `model` again: its retries of late, and the most for one request."""
+    """A client that keeps sending the same request for `model`: its retries of late, and the most for one request."""
 
     model: str
     api_key: str
@@ -49,17 +51,25 @@ def minutes() -> list[Minute]:
 
 
 def retrying() -> list[Retrying]:
-    """Of the last ten minutes, who sent more than one request again, as the official clients tell; the worst first."""
+    """Of the last ten minutes, who sent the same request for a second time again, or more; the worst first.
+
+    The official clients count that themselves, for each request. One retry is none of it, however many send one: they
+    are as many requests, of people who may share a key.
+    """
     since = timezone.now() - timedelta(minutes=RETRY_MINUTES)
-    retries: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    same: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
     # Grouped here: the database would go by the index of the models, through all of a log, to have them in order.
-    for model, api_key, count in (
+    for *what, count in (
         RequestLog.objects.filter(at__gte=since, client_retries__gt=0)
         .order_by("-at")
-        .values_list("model", "api_key", "client_retries")
+        .values_list(*_EQUAL_IN_THE_SAME_REQUEST, "client_retries")
     ):
-        retries[model, api_key].append(count)
-    found = [Retrying(*who, len(counts), max(counts)) for who, counts in retries.items() if len(counts) > 1]
+        same[tuple(what)].append(count)
+    retries: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for (model, api_key, *_), counts in same.items():
+        if max(counts) > 1:
+            retries[model, api_key] += counts
+    found = [Retrying(*who, len(counts), max(counts)) for who, counts in retries.items()]
     return sorted(found, key=lambda client: -client.requests)
 
 

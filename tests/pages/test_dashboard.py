@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from inference import attention
+from tests.browser import administrator
 from tests.conftest import FLOOR, warm
-from tests.pages import PASSWORD, sign_in
 from tests.pages.test_browser import SCREENS, _screen_name, assert_clean
 from tests.server import Server, serving
 from tests.v1.asking import LONG, SHORT, ask, streaming
@@ -25,22 +26,13 @@ def server(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterat
     home = tmp_path_factory.mktemp("dashboard")
     with serving(home, **FLOOR) as server:
         server.manage("add_model", "tiny", str(tiny_model))
-        server.environment["DJANGO_SUPERUSER_PASSWORD"] = PASSWORD
-        server.manage("createsuperuser", "--noinput", "--username", "ada", "--email", "")
         yield server
 
 
 @pytest.fixture
 def page(server: Server, browser: Browser) -> Iterator[Page]:
-    complaints: list[str] = []
-    with browser.new_context(base_url=server.url) as context:
-        context.set_default_timeout(15_000)
-        context.on("console", lambda m: complaints.append(m.text) if "Content Security" in m.text else None)
-        context.on("weberror", lambda error: complaints.append(str(error.error)))
-        page = context.new_page()
-        sign_in(page)
+    with administrator(browser, server) as page:
         yield page
-    assert complaints == []
 
 
 def test_it_comes_first_and_says_that_there_is_nothing_to_say(page: Page, server: Server) -> None:
@@ -110,14 +102,37 @@ def test_what_needs_somebody_is_said_and_leads_there(page: Page, server: Server)
         api.patch(f"/api/settings/providers/{provider.id}", json={"enabled": False}).raise_for_status()
         told = "Rule 1 (afar) is passed over: provider Afar is switched off."
         expect(told_of).to_contain_text(told, timeout=SEEN_MS)
-        for retries in (1, 2):
-            with server.http(headers={"x-stainless-retry-count": str(retries)}) as http:
-                http.post("/v1/chat/completions", json=SHORT)
-        expect(told_of).to_contain_text(
-            "A client without a key keeps asking tiny again: 2 requests", timeout=SEEN_MS
-        )
         told_of.get_by_role("link", name="Look into it: Rule 1 (afar)").click()
         expect(page).to_have_url(re.compile(r"/settings/#rules$"))
+
+
+def test_an_official_client_that_keeps_sending_the_same_request_is_said_and_no_other(
+    page: Page, server: Server
+) -> None:
+    told_of = page.locator("#attention")
+    key = server.manage("create_api_key", "shared").stdout.splitlines()[-1]
+    with planted(server) as provider:
+        rule(server, provider, "afar")
+        provider.status, provider.headers = 500, {"retry-after-ms": "1"}
+
+        def ask_afar(max_retries: int, text: str) -> None:
+            messages: Any = [{"role": "user", "content": text}]
+            with (
+                server.openai(max_retries=max_retries).with_options(api_key=key) as client,
+                pytest.raises(openai.InternalServerError),
+            ):
+                client.chat.completions.create(model="afar", messages=messages)
+
+        for number in range(20):
+            ask_afar(1, f"I am number {number}")
+        expect(told_of).to_contain_text("the last 40 requests failed", timeout=SEEN_MS)
+        expect(told_of).not_to_contain_text("keeps sending")
+        ask_afar(3, "again and again")
+        expect(told_of).to_contain_text(
+            re.compile(r"A client with the key shared keeps sending the same request for afar: \d+ retries"),
+            timeout=SEEN_MS,
+        )
+        expect(told_of).to_contain_text("up to 3 of one request.")
     server.rows("UPDATE settings_app_requestlog SET client_retries = 0")
 
 
@@ -130,9 +145,7 @@ def test_a_server_that_is_gone_is_said(page: Page) -> None:
 
 
 def test_without_scripts_it_is_all_there(server: Server, browser: Browser) -> None:
-    with browser.new_context(base_url=server.url, java_script_enabled=False) as context:
-        page = context.new_page()
-        sign_in(page)
+    with administrator(browser, server, java_script_enabled=False) as page:
         expect(page.locator("#health")).to_contain_text("Ready")
         page.locator("#traffic-table-summary").click()
         expect(page.locator("#traffic-table tbody tr").first).to_be_visible()
@@ -142,9 +155,7 @@ def test_without_scripts_it_is_all_there(server: Server, browser: Browser) -> No
 
 @pytest.mark.parametrize("screen", SCREENS, ids=_screen_name)
 def test_axe_finds_nothing(server: Server, browser: Browser, screen: dict[str, Any]) -> None:
-    with browser.new_context(base_url=server.url, **screen) as context, planted(server) as provider:
-        page = context.new_page()
-        sign_in(page)
+    with administrator(browser, server, **screen) as page, planted(server) as provider:
         assert_clean(page)
         rule(server, provider, "afar")
         provider.status = 500

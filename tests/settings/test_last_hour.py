@@ -75,13 +75,20 @@ def test_a_provider_is_not_taken_for_one_whose_name_begins_its_own() -> None:
 
 def test_who_asks_again_and_again_is_told() -> None:
     again: dict[str, Any] = {"model": "tiny", "api_key": "laptop", "status": "timeout"}
-    plant(log_row(client_retries=1, **again), log_row(client_retries=1, model="other"))
+    plant(
+        *(log_row(client_retries=1, prompt_tokens=number, **again) for number in range(20))
+    )  # of twenty people
+    plant(log_row(client_retries=2, ago=timedelta(minutes=11), **again))
     assert last_hour.retrying() == []
-    plant(log_row(client_retries=2, **again), log_row(client_retries=2, ago=timedelta(minutes=11), **again))
+    same: dict[str, Any] = {**again, "prompt_tokens": 77}
+    plant(*(log_row(client_retries=number, **same) for number in (0, 1, 2, 0, 1, 2)))
     [found] = last_hour.retrying()
-    assert (found.model, found.api_key, found.requests, found.most) == ("tiny", "laptop", 2, 2)
+    assert (found.model, found.api_key, found.requests, found.most) == ("tiny", "laptop", 4, 2)
     [item] = attention.items([])
-    assert item.text.startswith("A client with the key laptop keeps asking tiny again: 2 requests")
+    assert item.text == (
+        "A client with the key laptop keeps sending the same request for tiny: 4 retries in the last 10 minutes, "
+        "up to 2 of one request."
+    )
     assert item.where == "/settings/#logs"
 
 
