@@ -1,7 +1,7 @@
 """Server-sent events, as OpenAI's clients read them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from typing import Any
 
 import msgspec
@@ -19,6 +19,12 @@ COMMENT = b": keep-alive\n\n"
 DONE = b"data: [DONE]\n\n"
 
 _encode = msgspec.json.Encoder().encode
+
+
+def response(body: AsyncIterable[bytes]) -> StreamingHttpResponse:
+    """That no proxy gathers or keeps."""
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return StreamingHttpResponse(body, content_type="text/event-stream", headers=headers)
 
 
 def event(data: Any) -> bytes:
@@ -46,11 +52,7 @@ async def stream(
     if first.done():
         first.result()
     call.answering = True
-    return StreamingHttpResponse(
-        _Body(batches, first, render, alive),
-        content_type="text/event-stream",
-        headers={"cache-control": "no-cache", "x-accel-buffering": "no"},
-    )
+    return response(_Body(batches, first, render, alive))
 
 
 async def _until_made(call: Call, batches: Batches) -> list[Item]:

@@ -2,7 +2,7 @@
 "use strict";
 
 const MOST_LIVE_ROWS = 200;
-let liveSource = null;
+let live = null;
 let liveWanted = false; // stays when the filters change
 let liveCame = 0; // since the last announcement
 let liveSpeaks;
@@ -18,8 +18,8 @@ function showLive(on, text) {
 }
 
 function stopLive() {
-  liveSource?.close();
-  liveSource = null;
+  live?.close();
+  live = null;
 }
 
 function startLive() {
@@ -27,17 +27,20 @@ function startLive() {
   const button = liveButton();
   if (!button) return;
   showLive(true, "Connecting…");
-  liveSource = new EventSource(button.dataset.live);
-  liveSource.addEventListener("open", () => showLive(true, "Requests appear as they end."));
-  liveSource.addEventListener("rows", (event) => addRows(event.data));
-  liveSource.addEventListener("skipped", (event) => showLive(true, `${event.data} more came than are shown. Filter again to see them.`));
-  liveSource.addEventListener("error", () => {
-    if (liveSource.readyState === EventSource.CLOSED) { // refused: the session ended
-      liveWanted = false;
-      showLive(false, "The server refused the live view. Reload the page.");
-    } else {
-      showLive(true, "The connection broke. It is tried again, and nothing is lost.");
-    }
+  live = liveView(button.dataset.live, {
+    rows: addRows,
+    skipped: (count) => showLive(true, `${count} more came than are shown. Filter again to see them.`),
+  }, {
+    opened: () => showLive(true, "Requests appear as they end."),
+    broken: (refused) => {
+      if (refused) { // the session ended
+        liveWanted = false;
+        stopLive();
+        showLive(false, "The server refused the live view. Reload the page.");
+      } else {
+        showLive(true, "The connection broke. It is tried again, and nothing is lost.");
+      }
+    },
   });
 }
 

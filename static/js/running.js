@@ -1,31 +1,13 @@
-// Running now: one connection brings what has changed, and rows are patched where they stand, so that whoever is about
-// to press a button keeps it. Between two updates the clocks run on here. Nothing is asked for while nobody looks.
+// Running now: live.js brings what has changed, and rows are patched where they stand, so that whoever is about to press
+// a button keeps it. Between two updates the clocks run on here.
 "use strict";
 
 {
-  const AGAIN_MS = 3000;
   const TICK_MS = 500;
   const section = document.getElementById("running");
   const find = (name, root = section) => root.querySelector(`[data-${name}]`);
   const calls = new Map(); // by id: its row, and what was said of it last
-  let source = null;
-  let again;
   let stale = false;
-
-  function open() {
-    clearTimeout(again);
-    if (source || document.hidden) return;
-    source = new EventSource(section.dataset.live);
-    source.onmessage = (event) => { setStale(false); show(JSON.parse(event.data)); };
-    source.addEventListener("again", () => { close(); open(); });
-    source.onerror = () => { close(); setStale(true); again = setTimeout(open, AGAIN_MS); };
-  }
-
-  function close() {
-    clearTimeout(again);
-    source?.close();
-    source = null;
-  }
 
   function setStale(on) {
     stale = on;
@@ -106,9 +88,6 @@
 
   if (section) {
     setInterval(() => { if (!stale && !document.hidden) calls.forEach(tick); }, TICK_MS);
-    document.addEventListener("visibilitychange", () => { document.hidden ? close() : open(); });
-    addEventListener("pagehide", close);
-    addEventListener("pageshow", open);
-    open();
+    liveView(section.dataset.live, { message: (data) => { setStale(false); show(JSON.parse(data)); } }, { broken: () => setStale(true) });
   }
 }

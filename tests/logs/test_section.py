@@ -5,22 +5,23 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser import administrator, hide
 from tests.conftest import FLOOR, warm
-from tests.pages import PASSWORD, sign_in
 from tests.pages.test_browser import SCREENS, _screen_name, assert_clean
 from tests.server import Server, environment, manage, serving
 from tests.v1.asking import LONG, SHORT, ask
 from tests.v1.signed_in import SignedIn
 
 pytestmark = pytest.mark.browser
-Open = Callable[..., AbstractContextManager[BrowserContext]]
+Open = Callable[..., AbstractContextManager[Page]]
 SECRET = "sesame-open-yourself"
 
 SEED = """
@@ -43,35 +44,18 @@ def server(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterat
     manage(environment(home, **FLOOR), "add_model", "tiny", str(tiny_model))
     manage(environment(home, **FLOOR), "shell", "-c", SEED)
     with serving(home, **FLOOR) as server:
-        server.environment["DJANGO_SUPERUSER_PASSWORD"] = PASSWORD
-        server.manage("createsuperuser", "--noinput", "--username", "ada", "--email", "")
         warm(server)
         yield server
 
 
 @pytest.fixture
-def open_context(server: Server, browser: Browser) -> Open:
-    @contextmanager
-    def open_one(**options: Any) -> Iterator[BrowserContext]:
-        complaints: list[str] = []
-        with browser.new_context(base_url=server.url, **options) as context:
-            context.set_default_timeout(15_000)
-            context.on(
-                "console", lambda m: complaints.append(m.text) if "Content Security" in m.text else None
-            )
-            context.on("weberror", lambda error: complaints.append(str(error.error)))
-            sign_in(context.new_page())
-            yield context
-        assert complaints == []
-
-    return open_one
+def open_page(server: Server, browser: Browser) -> Open:
+    return partial(administrator, browser, server)
 
 
 @pytest.fixture
-def page(open_context: Open) -> Iterator[Page]:
-    with open_context() as context:
-        page = context.pages[0]
-        page.goto("/settings/")
+def page(open_page: Open) -> Iterator[Page]:
+    with open_page("/settings/") as page:
         yield page
 
 
@@ -134,6 +118,34 @@ def test_live_rows_arrive_while_filtered_and_the_export_is_what_is_filtered(
             assert SECRET.encode() not in file.read_bytes(), file
 
 
+def test_nothing_is_asked_for_while_the_tab_is_hidden_and_then_all_that_came(
+    server: Server, page: Page
+) -> None:
+    """The connection is gone; the next one goes on where it was."""
+    page.locator("#logs").get_by_label("Model").fill("tiny")
+    filtered(page)
+    before = rows(page).count()
+    page.get_by_role("button", name="Live").click()
+    expect(page.locator("#logs-live-state")).to_have_text("Requests appear as they end.")
+    seen = ask(server, **SHORT).headers["x-request-id"]
+    expect(rows(page).first).to_contain_text(seen)
+    hide(page, True)
+    came = [ask(server, **SHORT).headers["x-request-id"] for _ in range(2)]
+    server.logged(came[-1])
+    page.wait_for_timeout(800)  # some looks
+    expect(rows(page)).to_have_count(before + 1)
+    with page.expect_request("**/settings/logs/live/**") as again:
+        hide(page, False)
+    assert "after=0" not in again.value.url and f"after={seen_row(server, seen)}" in again.value.url
+    expect(rows(page)).to_have_count(before + 3)
+    expect(rows(page).first).to_contain_text(came[-1])
+    page.get_by_role("button", name="Live").click()
+
+
+def seen_row(server: Server, id: str) -> int:
+    return int(server.logged(id)["id"])
+
+
 def test_pages_figures_and_a_filter_that_nothing_passes(page: Page) -> None:
     section = page.locator("#logs")
     section.get_by_label("Model").fill("model-1")
@@ -150,14 +162,14 @@ def test_pages_figures_and_a_filter_that_nothing_passes(page: Page) -> None:
     expect(section.get_by_role("heading", name="No request passes these filters")).to_be_visible()
     page.get_by_role("link", name="Show all").click()
     expect(rows(page)).to_have_count(50)
-    first = rows(page).first.inner_text()
+    first = rows(page).first.get_attribute("data-row")
     page.locator("#logs-older").click()
     expect(page.locator("#logs-newest")).to_be_visible()
     assert 20 <= rows(page).count() < 50
     expect(page.locator("#logs-older")).to_have_count(0)
     page.locator("#logs-newest").click()
     expect(rows(page)).to_have_count(50)
-    assert rows(page).first.inner_text() == first
+    expect(rows(page).first).to_have_attribute("data-row", first or "")
 
 
 def test_a_wrong_time_is_said_beside_it_and_what_was_typed_stays(page: Page) -> None:
@@ -275,10 +287,8 @@ def test_what_live_pushed_out_is_found_by_paging(server: Server, page: Page) -> 
     assert seen == expected
 
 
-def test_without_scripts(open_context: Open) -> None:
-    with open_context(java_script_enabled=False) as context:
-        page = context.pages[0]
-        page.goto("/settings/")
+def test_without_scripts(open_page: Open) -> None:
+    with open_page("/settings/", java_script_enabled=False) as page:
         page.locator("#logs").get_by_label("Status").select_option("Interrupted")
         page.locator("#logs-go").click()
         assert "status=interrupted" in page.url
@@ -295,10 +305,8 @@ def test_without_scripts(open_context: Open) -> None:
 
 
 @pytest.mark.parametrize("screen", SCREENS, ids=_screen_name)
-def test_it_is_clean_on_every_screen(open_context: Open, screen: dict[str, Any], tmp_path: Path) -> None:
-    with open_context(**screen) as context:
-        page = context.pages[0]
-        page.goto("/settings/logs/?model=model-1")
+def test_it_is_clean_on_every_screen(open_page: Open, screen: dict[str, Any], tmp_path: Path) -> None:
+    with open_page("/settings/logs/?model=model-1", **screen) as page:
         expect(page.locator("#logs-live")).to_be_visible()
         page.locator("#logs").screenshot(path=tmp_path / f"{_screen_name(screen)}.png")
         assert_clean(page)

@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser import administrator
 from tests.conftest import warm
 from tests.hub import Hub
 from tests.models.conftest import REPO, begin, wait_for
-from tests.pages import PASSWORD, sign_in
 from tests.pages.test_browser import SCREENS, _screen_name, assert_clean
 from tests.server import Server
 from tests.tiny_model import make_tiny_model
@@ -22,36 +23,18 @@ pytestmark = pytest.mark.browser
 
 HALF = 400_000
 LOAD_MS = 60_000  # a runner's start, on a machine that has much else to do
-Open = Callable[..., AbstractContextManager[BrowserContext]]
+Open = Callable[..., AbstractContextManager[Page]]
 
 
 @pytest.fixture
-def open_context(server: Server, browser: Browser) -> Open:
-    """Opens a profile that is signed in, and fails the test on an uncaught error or a breach of the CSP."""
-    server.environment["DJANGO_SUPERUSER_PASSWORD"] = PASSWORD
-    if not server.rows("SELECT 1 FROM auth_user"):
-        server.manage("createsuperuser", "--noinput", "--username", "ada", "--email", "")
-
-    @contextmanager
-    def open_one(**options: Any) -> Iterator[BrowserContext]:
-        complaints: list[str] = []
-        with browser.new_context(base_url=server.url, **options) as context:
-            context.set_default_timeout(15_000)
-            context.on(
-                "console", lambda m: complaints.append(m.text) if "Content Security" in m.text else None
-            )
-            context.on("weberror", lambda error: complaints.append(str(error.error)))
-            sign_in(context.new_page())
-            yield context
-        assert complaints == []
-
-    return open_one
+def open_page(server: Server, browser: Browser) -> Open:
+    return partial(administrator, browser, server)
 
 
 @pytest.fixture
-def page(open_context: Open) -> Iterator[Page]:
-    with open_context() as context:
-        yield context.pages[0]
+def page(open_page: Open) -> Iterator[Page]:
+    with open_page() as page:
+        yield page
 
 
 def test_from_the_search_to_a_stopped_answer(server: Server, told: Hub, page: Page) -> None:
@@ -166,10 +149,8 @@ def test_a_hub_that_is_away_is_said(told: Hub, page: Page) -> None:
     expect(page.get_by_text("status 500")).to_be_visible()
 
 
-def test_without_scripts_everything_still_works(server: Server, told: Hub, open_context: Open) -> None:
-    with open_context(java_script_enabled=False) as context:
-        page = context.pages[0]
-        page.goto("/models/")
+def test_without_scripts_everything_still_works(server: Server, told: Hub, open_page: Open) -> None:
+    with open_page("/models/", java_script_enabled=False) as page:
         page.get_by_label("Search the hub").fill("tiny")
         page.get_by_role("button", name="Search").click()
         page.get_by_role("link", name=f"Get {REPO}").click()
@@ -208,15 +189,14 @@ def test_what_a_model_refuses_is_said_in_words_and_nothing_typed_is_lost(server:
 
 
 @pytest.mark.parametrize("screen", SCREENS, ids=_screen_name)
-def test_axe_finds_nothing(server: Server, told: Hub, open_context: Open, screen: dict[str, Any]) -> None:
+def test_axe_finds_nothing(server: Server, told: Hub, open_page: Open, screen: dict[str, Any]) -> None:
     (make_tiny_model(server.home / "models" / "tests--broken") / "config.json").unlink()
     make_tiny_model(server.home / "models" / "tests--unnamed")
     told.hold_at(HALF)
     told.repositories["tests/failing"] = told.repositories[REPO]
     begin(server)
-    with open_context(**screen) as context:
+    with open_page(**screen) as page:
         warm(server)
-        page = context.pages[0]
         page.goto("/models/?search=tiny")
         expect(page.get_by_role("progressbar")).to_be_visible()
         assert_clean(page)

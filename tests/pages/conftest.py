@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from settings_app.endpoints import ENDPOINTS
 from settings_app.models import Access, Timeout
-from tests.browser import MISSING, executable
+from tests.browser import MISSING, executable, profile
 from tests.pages import PASSWORD
 
 OpenContext = Callable[..., AbstractContextManager[BrowserContext]]
@@ -50,21 +50,8 @@ def open_context(browser: Browser, live_server: LiveServer, rows: None) -> OpenC
 
     @contextmanager
     def open_one(**options: Any) -> Iterator[BrowserContext]:
-        complaints: list[str] = []
-
-        def listen(message: ConsoleMessage) -> None:
-            if "Content Security Policy" in message.text:
-                complaints.append(message.text)
-
-        context = browser.new_context(base_url=live_server.url, **options)
-        context.set_default_timeout(10_000)
-        context.on("console", listen)
-        context.on("weberror", lambda error: complaints.append(str(error.error)))
-        try:
+        with profile(browser, live_server.url, **options) as context:
             yield context
-        finally:
-            context.close()
-        assert complaints == []
 
     return open_one
 

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.pages import PASSWORD, sign_in
+from tests.browser import administrator
 from tests.server import Server
 from tests.v1.asking import LONG, streaming
 
@@ -17,12 +17,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def signed_in(server: Server, browser: Browser) -> Iterator[Page]:
-    server.environment["DJANGO_SUPERUSER_PASSWORD"] = PASSWORD
-    server.manage("createsuperuser", "--noinput", "--username", "ada", "--email", "", check=False)
-    with browser.new_context(base_url=server.url) as context:
-        context.set_default_timeout(10_000)
-        page = context.new_page()
-        sign_in(page)
+    with administrator(browser, server) as page:
         yield page
 
 

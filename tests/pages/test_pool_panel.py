@@ -8,8 +8,8 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser import administrator
 from tests.conftest import FLOOR
-from tests.pages import PASSWORD, sign_in
 from tests.pages.test_browser import SCREENS, _screen_name, assert_clean
 from tests.server import Server, serving
 from tests.tiny_model import make_tiny_model
@@ -27,8 +27,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(home, **FLOOR, **MEMORY) as server:
         for name, feed_forward in SIZES.items():
             add(server, name, make_tiny_model(home / name, feed_forward=feed_forward))
-        server.environment["DJANGO_SUPERUSER_PASSWORD"] = PASSWORD
-        server.manage("createsuperuser", "--noinput", "--username", "ada", "--email", "")
         yield server
 
 
@@ -41,16 +39,8 @@ def api(server: Server) -> Iterator[httpx2.Client]:
 
 @pytest.fixture
 def page(server: Server, browser: Browser) -> Iterator[Page]:
-    complaints: list[str] = []
-    with browser.new_context(base_url=server.url) as context:
-        context.set_default_timeout(10_000)
-        context.on("console", lambda m: complaints.append(m.text) if "Content Security" in m.text else None)
-        context.on("weberror", lambda error: complaints.append(str(error.error)))
-        page = context.new_page()
-        sign_in(page)
-        page.goto("/settings/")
+    with administrator(browser, server, "/settings/") as page:
         yield page
-    assert complaints == []
 
 
 def row(page: Page, name: str) -> Any:
@@ -121,10 +111,7 @@ def test_what_runs_is_seen_without_a_reload(page: Page, server: Server, api: htt
 
 
 def test_without_scripts_everything_still_works(server: Server, browser: Browser, api: httpx2.Client) -> None:
-    with browser.new_context(base_url=server.url, java_script_enabled=False) as context:
-        page = context.new_page()
-        sign_in(page)
-        page.goto("/settings/")
+    with administrator(browser, server, "/settings/", java_script_enabled=False) as page:
         row(page, "bee").get_by_role("button", name="At start bee").click()
         expect(row(page, "bee").get_by_role("button", name="At start bee")).to_have_attribute(
             "aria-pressed", "true"
@@ -146,10 +133,7 @@ def test_axe_finds_nothing(
     server: Server, browser: Browser, api: httpx2.Client, screen: dict[str, Any]
 ) -> None:
     use(server, "bee", "ant")
-    with browser.new_context(base_url=server.url, **screen) as context:
-        page = context.new_page()
-        sign_in(page)
-        page.goto("/settings/")
+    with administrator(browser, server, "/settings/", **screen) as page:
         assert_clean(page)
         row(page, "whale").get_by_role("button", name="Load whale").click()
         page.get_by_label("Memory limit", exact=True).fill("96")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser import administrator, hide
 from tests.conftest import FLOOR
-from tests.pages import PASSWORD, sign_in
 from tests.pages.test_browser import SCREENS, _screen_name, assert_clean
 from tests.server import Server, serving
 from tests.v1 import asking
@@ -21,27 +21,16 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("running-section")
-    with serving(home, **FLOOR) as server:
-        server.environment["DJANGO_SUPERUSER_PASSWORD"] = PASSWORD
-        server.manage("createsuperuser", "--noinput", "--username", "ada", "--email", "")
-        with planted(server) as afar:
-            afar.endless = True  # as long as its client stays
-            rule(server, afar, "afar")
-            yield server
+    with serving(home, **FLOOR) as server, planted(server) as afar:
+        afar.endless = True  # as long as its client stays
+        rule(server, afar, "afar")
+        yield server
 
 
 @pytest.fixture
 def page(server: Server, browser: Browser) -> Iterator[Page]:
-    complaints: list[str] = []
-    with browser.new_context(base_url=server.url) as context:
-        context.set_default_timeout(10_000)
-        context.on("console", lambda m: complaints.append(m.text) if "Content Security" in m.text else None)
-        context.on("weberror", lambda error: complaints.append(str(error.error)))
-        page = context.new_page()
-        sign_in(page)
-        page.goto("/settings/")
+    with administrator(browser, server, "/settings/") as page:
         yield page
-    assert complaints == []
 
 
 def streaming(server: Server, count: int, **body: Any) -> Any:
@@ -119,23 +108,16 @@ def test_one_that_has_ended_meanwhile_is_said_so(page: Page, server: Server) -> 
 
 
 def test_nothing_is_asked_for_while_the_tab_is_hidden(page: Page, server: Server) -> None:
-    hide = """hidden => {
-        Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
-        document.dispatchEvent(new Event("visibilitychange"));
-    }"""
-    page.evaluate(hide, True)
+    hide(page, True)
     with streaming(server, 1) as (answer,):
         page.wait_for_timeout(800)
         expect(row(page, answer)).to_have_count(0)
-        page.evaluate(hide, False)
+        hide(page, False)
         expect(row(page, answer)).to_be_visible()
 
 
 def test_without_scripts_everything_still_works(server: Server, browser: Browser) -> None:
-    with browser.new_context(base_url=server.url, java_script_enabled=False) as context:
-        page = context.new_page()
-        sign_in(page)
-        page.goto("/settings/")
+    with administrator(browser, server, "/settings/", java_script_enabled=False) as page:
         expect(page.locator("#running").get_by_text("No request is running.")).to_be_visible()
         with streaming(server, 1) as (answer,):
             page.get_by_role("link", name="Show what runs now").click()
@@ -152,10 +134,7 @@ def test_without_scripts_everything_still_works(server: Server, browser: Browser
 
 @pytest.mark.parametrize("screen", SCREENS, ids=_screen_name)
 def test_axe_finds_nothing(server: Server, browser: Browser, screen: dict[str, Any]) -> None:
-    with browser.new_context(base_url=server.url, **screen) as context, streaming(server, 3) as answers:
-        page = context.new_page()
-        sign_in(page)
-        page.goto("/settings/")
+    with administrator(browser, server, "/settings/", **screen) as page, streaming(server, 3) as answers:
         for answer in answers:
             expect(row(page, answer)).to_be_visible()
         row(page, answers[1]).get_by_role("button", name="+1 min").click()
