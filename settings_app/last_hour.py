@@ -73,6 +73,13 @@ def retrying() -> list[Retrying]:
     return sorted(found, key=lambda client: -client.requests)
 
 
+def timeouts(hours: int) -> Counter[str]:
+    """By phase, how many requests that came in the last `hours` ran out of time."""
+    since = timezone.now() - timedelta(hours=hours)
+    missed = RequestLog.objects.filter(status=RequestLog.Status.TIMEOUT, at__gte=since).order_by()
+    return Counter(dict(missed.values_list("phase").annotate(Count("id"))))
+
+
 def failures_in_a_row(providers: Collection[str]) -> dict[str, tuple[int, str]]:
     """By provider whose last request failed: how many did since one went well, and the last one's error."""
     found: dict[str, tuple[int, str]] = {}

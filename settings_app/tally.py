@@ -1,6 +1,6 @@
-"""How long the requests of the last seven days took, to the hour, and in which phase they were when.
+"""How long the requests of the last seven days took, and in which phase they were when.
 
-Kept by the database's own triggers (`counted`), by the hour and by the day, so that a week is a few thousand numbers.
+Kept by the database's own triggers (`counted`), by the day, so that a week is a few thousand numbers.
 """
 
 from collections import Counter
@@ -24,7 +24,6 @@ _LENGTHS = (
     *((phase, f"{phase}_ms") for phase in Phase if phase is not Phase.CLOUD),
     (Phase.CLOUD, "(CASE WHEN phase = 'cloud' THEN cloud_ms ELSE 0 END)"),
 )
-_SPANS = "(SELECT 'day' AS span, 10 AS letters UNION ALL SELECT 'hour', 13)"
 
 
 class Key(NamedTuple):
@@ -42,40 +41,23 @@ class Key(NamedTuple):
 
 
 def current() -> Counter[Key]:
-    """All that came in the last seven days, to the hour, and has ended."""
-    return _since(timedelta(days=DAYS))
-
-
-def timeouts_since(hours: int) -> Counter[str]:
-    """By phase, how many requests that came in the last `hours` ran out of time; to the hour."""
-    found: Counter[str] = Counter()
-    for key, count in _since(timedelta(hours=hours), TIMEOUT).items():
-        found[key.phase] += count
-    return found
-
-
-def _since(ago: timedelta, *kinds: str) -> Counter[Key]:
-    """The hours of the first day, and the days after it."""
-    oldest = (datetime.now(UTC) - ago).strftime("%Y-%m-%d %H")
-    day = oldest[:10]
-    of_kinds = f"AND kind IN ({', '.join(['%s'] * len(kinds))}) " if kinds else ""
+    """All that came today or in the seven days before, and has ended."""
+    since = datetime.now(UTC).date() - timedelta(days=DAYS)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT kind, path, phase, ms, SUM(requests) FROM ("
-            f"SELECT * FROM {TABLE} WHERE span = 'hour' AND period >= %s AND period < %s {of_kinds}UNION ALL "
-            f"SELECT * FROM {TABLE} WHERE span = 'day' AND period > %s {of_kinds}) "
-            "GROUP BY kind, path, phase, ms HAVING SUM(requests) != 0",
-            [oldest, f"{day}~", *kinds, day, *kinds],
+            f"SELECT kind, path, phase, ms, SUM(requests) FROM {TABLE} WHERE day >= %s "
+            "GROUP BY ms, phase, kind, path HAVING SUM(requests) != 0",  # the number first: to compare it costs least
+            [str(since)],
         )
         return Counter({Key(*key): count for *key, count in cursor.fetchall()})
 
 
 def _ended(source: str) -> str:
     return (
-        "SELECT span, substr(at, 1, letters) AS period, endpoint AS path, status AS kind, "
+        "SELECT substr(at, 1, 10) AS day, endpoint AS path, status AS kind, "
         "CASE status WHEN 'ok' THEN '' ELSE phase END AS phase, "
         f"CASE status WHEN 'ok' THEN {_rounded_up('total_ms')} ELSE 0 END AS ms, 1 AS requests "
-        f"FROM {source} CROSS JOIN {_SPANS}"
+        f"FROM {source}"
     )
 
 
@@ -87,8 +69,8 @@ def _cut(source: str) -> str:
         for phase, length, moment, by in _boundaries()
     )
     return (
-        f"SELECT span, substr(at, 1, letters) AS period, endpoint AS path, '{CUT}' AS kind, told AS phase, ms, "
-        f"requests FROM ({told}) CROSS JOIN {_SPANS}"
+        f"SELECT substr(at, 1, 10) AS day, endpoint AS path, '{CUT}' AS kind, told AS phase, ms, requests "
+        f"FROM ({told})"
     )
 
 
@@ -109,7 +91,7 @@ def _rounded_up(ms: str) -> str:
     )
 
 
-_KEY = ("span", "period", "path", "kind", "phase", "ms")
+_KEY = ("day", "path", "kind", "phase", "ms")
 COUNTED = (
     Counted(
         "log_ended", TABLE, _KEY, ("requests",), _ended, lambda row: f"{row}.status IN ('{OK}', '{TIMEOUT}')"

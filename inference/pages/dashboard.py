@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from inference import attention, health, running
 from inference.pages import pool as pool_section
 from inference.pool import pool
-from settings_app import last_hour, tally
+from settings_app import last_hour
 from settings_app.last_hour import Minute
 from settings_app.phases import Phase
 from settings_app.views.staff import staff_only
@@ -83,7 +83,7 @@ async def _on_the_loop() -> tuple[list[str], Counter[Phase]]:
 
 def _traffic() -> dict[str, object]:
     minutes = last_hour.minutes()
-    misses = tally.timeouts_since(MISSES_HOURS)
+    misses = last_hour.timeouts(MISSES_HOURS)
     return {
         "minutes": minutes,
         "charts": [

@@ -17,7 +17,7 @@ class CutOut(Schema):
 
 
 class TimeoutFiguresOut(Schema):
-    """Of one endpoint, the last seven days to the hour. Seconds are rounded up; null where nothing ended well."""
+    """Of one endpoint, today and the seven days before. Seconds are rounded up; null where nothing ended well."""
 
     path: str
     requests: int = Field(description="Those that ended well; the percentiles are of them.")

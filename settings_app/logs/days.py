@@ -1,6 +1,7 @@
 """What each day had of whatever the log is filtered by: how many requests, how they ended, how long they took."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -12,7 +13,8 @@ from django.db.models.expressions import RawSQL
 from settings_app.counted import Counted
 from settings_app.logs.filters import Filters
 
-COUNTS, TIMES = "settings_app_log_days", "settings_app_log_times"  # made by a migration
+# Made by a migration. The last is for whoever filters by no more than the status, as the page does at first.
+COUNTS, TIMES, TIMES_OF_ALL = (f"settings_app_log_{name}" for name in ("days", "times", "times_of_all"))
 FILTERED = ("status", "model", "endpoint", "backend", "api_key")
 UNTIMED = ("rejected", "interrupted")
 PARTS = 8  # of each power of two: a time is rounded up by an eighth at most
@@ -33,6 +35,19 @@ def _rounded_up(ms: str) -> str:
     return f"(CASE {' '.join(cases)} ELSE {LONGEST_MS} END)"
 
 
+def _times(name: str, table: str, filtered: Sequence[str]) -> Counted:
+    """The time comes first: what is summed up by it needs no sorting then."""
+    columns = ", ".join(filtered)
+    return Counted(
+        name,
+        table,
+        ("ms", "day", *filtered),
+        ("requests",),
+        lambda source: f"SELECT {MS} AS ms, substr(at, 1, 10) AS day, {columns}, 1 AS requests FROM {source}",
+        lambda row: f"{row}.status NOT IN ({_LEFT_OUT})",
+    )
+
+
 MS = _rounded_up("total_ms")
 COUNTED = (
     Counted(
@@ -45,16 +60,8 @@ COUNTED = (
             f"completion_tokens AS tokens, {MAKING} AS making_ms FROM {source}"
         ),
     ),
-    Counted(
-        "log_times",
-        TIMES,
-        ("ms", "day", *FILTERED),  # the time first: they are summed up by it, which then costs no sorting
-        ("requests",),
-        lambda source: (
-            f"SELECT {MS} AS ms, substr(at, 1, 10) AS day, {', '.join(FILTERED)}, 1 AS requests FROM {source}"
-        ),
-        lambda row: f"{row}.status NOT IN ({_LEFT_OUT})",
-    ),
+    _times("log_times", TIMES, FILTERED),
+    _times("log_times_of_all", TIMES_OF_ALL, ("status",)),
 )
 
 
@@ -153,7 +160,8 @@ def _kept(filters: Filters, since: datetime, until: datetime) -> Sums:
         )
         for status, count, tokens, making_ms in cursor.fetchall():
             found.add(Sums(Counter({status: count}), Counter(), tokens, making_ms), 1)
-        cursor.execute(f"SELECT ms, SUM(requests) FROM {TIMES} WHERE {where} GROUP BY ms", values)
+        times = TIMES_OF_ALL if filters.equal.keys() <= {"status"} else TIMES
+        cursor.execute(f"SELECT ms, SUM(requests) FROM {times} WHERE {where} GROUP BY ms", values)
         found.times = Counter(dict(cursor.fetchall()))
     return found
 

@@ -19,13 +19,16 @@ class Migration(migrations.Migration):
                 f"PRIMARY KEY (day, {NAMES})) WITHOUT ROWID",
                 f"CREATE TABLE settings_app_log_times (ms INTEGER NOT NULL, day TEXT NOT NULL, {FILTERED}, "
                 f"requests INTEGER NOT NULL, PRIMARY KEY (ms, day, {NAMES})) WITHOUT ROWID",
-                "CREATE TABLE settings_app_log_took (span TEXT NOT NULL, period TEXT NOT NULL, path TEXT NOT NULL, "
+                "CREATE TABLE settings_app_log_times_of_all (ms INTEGER NOT NULL, day TEXT NOT NULL, status TEXT NOT NULL, "
+                "requests INTEGER NOT NULL, PRIMARY KEY (ms, day, status)) WITHOUT ROWID",
+                "CREATE TABLE settings_app_log_took (day TEXT NOT NULL, path TEXT NOT NULL, "
                 "kind TEXT NOT NULL, phase TEXT NOT NULL, ms INTEGER NOT NULL, requests INTEGER NOT NULL, "
-                "PRIMARY KEY (span, period, path, kind, phase, ms)) WITHOUT ROWID",
+                "PRIMARY KEY (day, path, kind, phase, ms)) WITHOUT ROWID",
             ],
             [
                 "DROP TABLE settings_app_log_days",
                 "DROP TABLE settings_app_log_times",
+                "DROP TABLE settings_app_log_times_of_all",
                 "DROP TABLE settings_app_log_took",
             ],
         ),

@@ -30,7 +30,7 @@ def test_the_shares_are_those_of_the_requests_that_ended_well(bearer: Client) ->
         *(log_row(decode_ms=seconds * 1000) for seconds in range(1, 101)),
         log_row(decode_ms=500_000, status="error"),
         log_row(decode_ms=600_000, status="timeout", phase="decode"),
-        log_row(decode_ms=700_000, ago=timedelta(days=7, hours=1)),
+        log_row(decode_ms=700_000, ago=timedelta(days=8)),
         log_row(prefill_ms=250, path="/v1/embeddings", phase="prefill"),
     )
     found = bearer.get(URL).json()

@@ -12,7 +12,7 @@ from django.test import Client
 from inference import attention
 from inference.place_state import PlaceState
 from inference.request_log import request_log
-from settings_app import last_hour, pool_settings, tally
+from settings_app import last_hour, pool_settings
 from settings_app.models import Provider, RequestLog, Timeout
 from tests.log_row import log_row
 
@@ -128,7 +128,7 @@ def test_misses_are_counted_by_phase() -> None:
         log_row(phase="prefill", **miss, ago=timedelta(hours=26)),
         log_row(phase="decode"),
     )
-    assert tally.timeouts_since(24) == {"queue": 2}
+    assert last_hour.timeouts(24) == {"queue": 2}
 
 
 def test_it_is_for_staff_and_escapes_what_a_client_made_up(client: Client) -> None:
