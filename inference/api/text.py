@@ -1,7 +1,8 @@
 """What the two endpoints that make text have in common: the fields of a body, and how an answer is sent."""
 
+import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Protocol
 
@@ -138,7 +139,7 @@ async def answer(
     with_usage = asked.stream_options is not None and asked.stream_options.include_usage
     alive = {"comment": lambda: sse.COMMENT, "chunk": form.alive}.get(keep_alive)
     return await sse.stream(
-        call, batches, lambda all_batches: _chunks(call, all_batches, wire, form, with_usage), alive
+        call, batches, lambda all_batches: _chunks(call, all_batches, wire, form, with_usage, alive), alive
     )
 
 
@@ -177,12 +178,21 @@ async def _whole(call: Call, batches: Batches, wire: Wire, form: Form) -> HttpRe
 
 
 async def _chunks(
-    call: Call, batches: Batches, wire: Wire, form: Form, with_usage: bool
+    call: Call,
+    batches: Batches,
+    wire: Wire,
+    form: Form,
+    with_usage: bool,
+    alive: Callable[[], bytes] | None,
 ) -> AsyncIterator[bytes]:
-    """The stream of one answer: done, deadline and failure all end it in so many words."""
+    """The stream of one answer: done, deadline and failure all end it in so many words.
+
+    A long call of a tool is silent until it is complete, so it gives signs of life.
+    """
     nulls: dict[str, Any] = {"usage": None} if with_usage else {}
     ended: set[int] = set()
     opened = False
+    spoke = time.monotonic()
     try:
         async for index, item in _by_choice(call, batches):
             if isinstance(item, Chunk):
@@ -197,9 +207,13 @@ async def _chunks(
             if isinstance(item, Done):
                 ended.add(index)
                 yield form.chunk({**wire.ending(index, item.reason), **nulls})
-            else:
-                for chunk in wire.made(index, item):
+            elif chunks := wire.made(index, item):
+                spoke = time.monotonic()
+                for chunk in chunks:
                     yield form.chunk({**chunk, **nulls})
+            elif alive is not None and time.monotonic() - spoke > sse.KEEP_ALIVE_SECONDS:
+                spoke = time.monotonic()
+                yield alive()
     except ApiError as error:
         if isinstance(error, DeadlineExceeded) and call.is_partial(error):
             for index in set(range(len(call.row_ids))) - ended:

@@ -16,7 +16,10 @@ from settings_app.models import LocalModel, RequestLog, Rule
 from settings_app.views.staff import staff_only
 
 PLAIN_MAX_TOKENS = 512  # without scripts nobody can stop it, and the page comes when it is whole
-NO_TEXT = "The answer has no text: what this model says is not for this page, like a call of a tool."
+NO_TEXT = (
+    "The answer has no text: the model has ended while it was thinking, or what it says is not for this page, like a "
+    "call of a tool."
+)
 PASSED_ON = (
     "HTTP_HOST",
     "SERVER_NAME",
@@ -127,5 +130,6 @@ def _render(
         "message": message,
         "endpoint": BY_KEY["chat"].path,
         "plain_max_tokens": PLAIN_MAX_TOKENS,
+        "no_text": NO_TEXT,
     }
     return render(request, "models/try.html", context, status=status)

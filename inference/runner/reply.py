@@ -47,6 +47,11 @@ class Reply:
         )
         self.thinking = self._begins  # what was fed last was, at least in part
 
+    @property
+    def stopped_by(self) -> str:
+        """The stop string that was met; "" before one was."""
+        return self._stop.met
+
     def feed(self, text: str, *, stops: bool = True) -> tuple[list[Said], bool]:
         """What may be sent now, and whether the row is to end: at a stop string, or at the one call it may make.
 

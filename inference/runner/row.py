@@ -105,7 +105,7 @@ class Row:
             self.completion_tokens,
             self.cached_tokens,
             stop_latency,
-            self._stop.met if reason == "stop" else "",
+            self._reply.stopped_by if reason == "stop" else "",
         )
 
     def _told(self) -> list[TokenLogprob] | None:

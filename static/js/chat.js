@@ -51,19 +51,26 @@ function start() {
     failed.hidden = true;
     figures.textContent = "";
     turn(true);
-    const outcome = { id: "", text: "", stopped: false, error: "" };
+    const outcome = { id: "", text: "", thought: "", stopped: false, error: "" };
     const began = performance.now();
     let shown = null;
+    let thought = null;
     const show = () => {
       shown = null;
       const atEnd = scroll.scrollTop + scroll.clientHeight > scroll.scrollHeight - 60; // else somebody reads further up
       bubble.firstChild.appendData(outcome.text.slice(bubble.firstChild.length));
+      if (outcome.thought) {
+        thought ??= think(bubble);
+        thought.appendData(outcome.thought.slice(thought.length));
+      }
       if (atEnd) scroll.scrollTop = scroll.scrollHeight;
     };
     try {
-      await stream(asked, outcome, (piece) => {
-        if (!outcome.text) figures.textContent = `First text after ${seconds(performance.now() - began)}`;
-        outcome.text += piece;
+      await stream(asked, outcome, (kind, piece) => {
+        if (!outcome.text && !outcome.thought) {
+          figures.textContent = `First text after ${seconds(performance.now() - began)}`;
+        }
+        outcome[kind] += piece;
         shown ??= requestAnimationFrame(show); // a fast model has several pieces in a frame
       });
     } catch (error) {
@@ -81,6 +88,7 @@ function start() {
     if (outcome.text) {
       history.push(asked.at(-1), { role: "assistant", content: outcome.text });
     } else {
+      if (!outcome.stopped && !outcome.error) outcome.error = form.dataset.noText;
       bubble.closest("li").remove();
       mine.closest("li").remove();
       if (!message.value) message.value = text;
@@ -125,8 +133,9 @@ function start() {
     if (!event.startsWith("data: ") || event === "data: [DONE]") return; // a sign of life, or the end
     const data = JSON.parse(event.slice(6));
     if (data.error) outcome.error = data.error.message;
-    const text = data.choices?.[0]?.delta?.content;
-    if (text) piece(text);
+    const delta = data.choices?.[0]?.delta;
+    if (delta?.reasoning_content) piece("thought", delta.reasoning_content);
+    if (delta?.content) piece("text", delta.content);
   }
 
   // As the server's log has it, which is written a moment after the end.
@@ -163,6 +172,20 @@ function start() {
     document.getElementById("chat-empty").hidden = true;
     scroll.scrollTop = scroll.scrollHeight;
     return bubble;
+  }
+
+  // What the model thinks before it answers, for whoever opens it.
+  function think(bubble) {
+    const box = document.createElement("details");
+    box.className = "thought";
+    const summary = document.createElement("summary");
+    summary.textContent = "Thinking";
+    const text = document.createTextNode("");
+    const body = document.createElement("div");
+    body.append(text);
+    box.append(summary, body);
+    bubble.before(box);
+    return text;
   }
 
   function turn(busy) {

@@ -16,7 +16,9 @@ from tests.models.conftest import REPO, begin, wait_for
 from tests.pages.test_browser import SCREENS, _screen_name, assert_clean
 from tests.server import Server
 from tests.tiny_model import make_tiny_model
+from tests.tool_formats import HERMES, make_calling_model
 from tests.v1.asking import SHORT, ask
+from tests.v1.test_pool import add
 from tests.waiting import until
 
 pytestmark = pytest.mark.browser
@@ -186,6 +188,34 @@ def test_what_a_model_refuses_is_said_in_words_and_nothing_typed_is_lost(server:
     expect(page.get_by_role("alert")).to_contain_text(re.compile("deadline|context"))
     expect(message).to_have_value(re.compile("^word word"))
     server.set_timeouts(chat_seconds=900)
+
+
+@pytest.mark.parametrize("screen", [SCREENS[0], SCREENS[3]], ids=_screen_name)
+def test_what_a_model_thinks_stands_beside_its_answer(
+    server: Server, open_context: Open, screen: dict[str, Any]
+) -> None:
+    """Closed, for whoever opens it; a model that only thinks has no answer."""
+    scripts = {"Why?": "<think>\nHm, because.\n</think>\n\nI see why.", "Hm?": "<think>\nHm, hm"}
+    folder = make_calling_model(server.home / "models" / "tests--thinker", HERMES, scripts)
+    add(server, "thinker", folder)
+    with open_context(**screen) as context:
+        page = context.pages[0]
+        page.goto("/models/try/?model=thinker")
+        message = page.get_by_label("Message", exact=True)
+        message.fill("Why?")
+        message.press("Enter")
+        expect(page.locator(".bubble").last).to_have_text("I see why.", timeout=LOAD_MS)
+        thought = page.get_by_text("Hm, because.")
+        expect(thought).to_be_hidden()
+        page.get_by_text("Thinking", exact=True).click()
+        expect(thought).to_be_visible()
+        assert_clean(page)
+        expect(page.locator("#chat-figures")).to_contain_text("tokens")
+        message.fill("Hm?")
+        message.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("ended while it was thinking")
+        expect(message).to_have_value("Hm?")
+        expect(page.locator("#chat-log li")).to_have_count(2)
 
 
 @pytest.mark.parametrize("screen", SCREENS, ids=_screen_name)

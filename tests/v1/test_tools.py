@@ -1,13 +1,24 @@
 """Tools: what a model is offered, what it calls, and what it is told of earlier calls, by the official client."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 
+from inference.api import sse, text
+from inference.api.chat import ChatWire
+from inference.api.form import OpenAIForm
+from inference.call import Call
+from inference.deadline import Deadline, Wish
+from inference.inbox import Item
+from inference.messages import Tokens, ToolCall
+from inference.routing import Decision, Target
+from settings_app.endpoints import BY_KEY
 from tests.scripted_model import Endless
 from tests.server import Server, environment, manage, serving
 from tests.tool_formats import CALLED, FORMATS, HERMES, SAID, THOUGHT, TOOLS, WEATHER, make_calling_model
@@ -367,6 +378,28 @@ def test_a_turn_that_makes_no_sense_is_named(server: Server, turn: Any, param: s
         body = {**asking(""), "messages": [*user("hello"), turn]}
         error = http.post("/v1/chat/completions", json=body).json()["error"]
     assert error["param"] == param
+
+
+def test_a_long_call_gives_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is silent until it is complete: a proxy, or the client, would take the connection for dead."""
+    monkeypatch.setattr(sse, "KEEP_ALIVE_SECONDS", -1.0)
+    now = time.monotonic()
+    decision = Decision("hermes", None, (Target("hermes"),))
+    call = Call("req_1", BY_KEY["chat"], decision, Deadline(now, 60, Wish(None)), now, row_ids=["req_1"])
+
+    async def batches() -> AsyncGenerator[list[Item], None]:
+        yield [Tokens("req_1", "Well", 1)]
+        yield [Tokens("req_1", "", 1)]
+        yield [ToolCall("req_1", 0, "a", "f", "{}")]
+
+    async def lines(sign: Callable[[], bytes] | None) -> list[bytes]:
+        wire = ChatWire(call)
+        form = OpenAIForm(wire.empty())
+        return [line async for line in text._chunks(call, batches(), wire, form, False, sign)]
+
+    alive = asyncio.run(lines(lambda: sse.COMMENT))
+    assert [line == sse.COMMENT for line in alive] == [False, False, True, False, False, False]
+    assert sse.COMMENT not in asyncio.run(lines(None))
 
 
 def test_the_log_says_how_it_ended(server: Server) -> None:
