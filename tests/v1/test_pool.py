@@ -46,7 +46,8 @@ def pool_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def add(server: Server, name: str, folder: Path) -> None:
     """As `manage.py add_model` does, without the seconds in which a process imports Django."""
     server.rows(
-        "INSERT INTO settings_app_localmodel (name, kind, path, adapter, pinned, preload) VALUES (?, 'text', ?, '', 0, 0)",
+        "INSERT INTO settings_app_localmodel (name, kind, path, adapter, pinned, preload) "
+        "VALUES (?, 'text', ?, '', 0, 0)",
         name,
         str(folder),
     )

@@ -207,7 +207,8 @@ def test_such_a_rule_that_came_past_the_doors_reaches_no_provider(
 ) -> None:
     """The same rule without the mark does, so it is the mark that holds it back."""
     to_afar = {"provider": afar.id, "target_model": "", "causes": ["error", "overload", "timeout"]}
-    broken = "INSERT INTO settings_app_localmodel (name, kind, path, adapter, pinned, preload) VALUES (?, 'text', ?, '', 0, 0)"
+    columns = "name, kind, path, adapter, pinned, preload"
+    broken = f"INSERT INTO settings_app_localmodel ({columns}) VALUES (?, 'text', ?, '', 0, 0)"
     planted = (
         "INSERT INTO settings_app_rule (position, pattern, kind, provider_id, target_model, fallbacks, local_only,"
         " enabled) VALUES (1, 'gpt-9', 'exact', ?, 'broken', ?, 1, 1)"
