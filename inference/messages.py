@@ -33,10 +33,15 @@ class Sampling(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Tools(msgspec.Struct, frozen=True, array_like=True):
-    """What a row may call: `functions` as OpenAI's clients send them. `parallel` False: it ends with its first call."""
+    """What a row may call: `functions` as OpenAI's clients send them. `parallel` False: it ends with its first call.
+
+    `required`: it calls at least one; `only`: this one. Functions that say `strict` are called with what fits them.
+    """
 
     functions: list[dict[str, Any]]
     parallel: bool = True
+    required: bool = False
+    only: str | None = None
 
 
 class ChatPrompt(msgspec.Struct, frozen=True, tag=True, array_like=True):

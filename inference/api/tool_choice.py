@@ -17,28 +17,16 @@ def offered(tools: list[Tool] | None, choice: ToolChoice | None, parallel: bool 
         if choice not in (None, "none", "auto"):
             raise InvalidRequest("tool_choice is only allowed with tools.", param="tool_choice")
         return None
-    _check_choice(choice)
-    for index, tool in enumerate(tools):
-        _check_strict(index, tool)
+    only = choice.function.name if isinstance(choice, NamedChoice) else None
+    if only is not None and only not in [tool.function.name for tool in tools]:
+        raise InvalidRequest(
+            f"tool_choice names {only!r}, which is none of the tools.", param="tool_choice.function.name"
+        )
     if choice == "none":
         return None
-    return Tools([msgspec.to_builtins(tool) for tool in tools], parallel is not False)
-
-
-def _check_choice(choice: ToolChoice | None) -> None:
-    if choice not in (None, "none", "auto"):
-        raise InvalidRequest(
-            'A model here calls a tool when it sees fit: tool_choice can be "auto" or "none".',
-            param="tool_choice",
-            code="unsupported_value",
-        )
-
-
-def _check_strict(index: int, tool: Tool) -> None:
-    if tool.function.strict:
-        place = f"tools[{index}].function.strict"
-        raise InvalidRequest(
-            f"{place}: a model here is not held to the schema of its arguments. Leave it out, or set it to false.",
-            param=place,
-            code="unsupported_value",
-        )
+    return Tools(
+        [msgspec.to_builtins(tool) for tool in tools],
+        parallel is not False,
+        required=choice == "required" or only is not None,
+        only=only,
+    )

@@ -8,16 +8,13 @@ import mlx.core as mx
 import numpy as np
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
-from inference.messages import JsonFormat
 from inference.runner import schema
+from inference.runner.form import Form, Part
 from inference.runner.unusable import Unusable
 
-# Between two parts of the JSON. Unbounded, a model that has nothing to say goes on with spaces until max_tokens.
-WHITESPACE = r"[ \n\r\t]{1,64}"
 OPTIONS: dict[str, Any] = {
     "item_separator": ",",
     "key_separator": ":",
-    "whitespace_pattern": WHITESPACE,
     "coerce_one_of": False,
     "lenient": False,
 }
@@ -89,25 +86,50 @@ def constraining(tokenizer: Any) -> LLTokenizer | None:
         return None
 
 
-def compiled(format: JsonFormat, tokenizer: LLTokenizer | None) -> Grammar:
+def compiled(form: Form, tokenizer: LLTokenizer | None) -> Grammar:
     """Takes 1 to 10 ms, and half a second at the bounds of `schema`; touches no mlx. Raises Unusable."""
     if tokenizer is None:
-        raise Unusable("format_not_supported", CANNOT_CONSTRAIN, format.param)
+        raise Unusable("format_not_supported", CANNOT_CONSTRAIN, form.param)
+    schemas = [_kept(part) for part in form.parts]
     try:
-        matcher = _matcher(tokenizer, f"{HEAD}start: %json {schema.checked(format.schema, OPTIONS)}")
-    except RecursionError:
-        raise _unkeepable("It is nested too deeply.", format.param) from None
+        if len(schemas) > 1:
+            schema.checked(f'{{"all": [{",".join(schemas)}]}}', OPTIONS)
+        matcher = _matcher(tokenizer, form.lark(schemas, tokenizer.is_special_token))
     except (schema.Unkeepable, ValueError) as error:
-        raise _unkeepable(str(error), format.param) from error
-    grammar = Grammar(matcher, format.param)
+        raise _unkeepable(str(error), form.param) from error
+    grammar = Grammar(matcher, form.param)
     grammar.allowed(tokenizer.vocab_size)  # a schema that nothing fits compiles
     return grammar
+
+
+def _kept(part: Part) -> str:
+    """Its schema as it may be compiled. Raises Unusable."""
+    options = {**OPTIONS, "whitespace_pattern": part.space}
+    try:
+        text = schema.checked(part.schema, options)
+        _validate(text)
+    except RecursionError:
+        raise _unkeepable("It is nested too deeply.", part.param) from None
+    except (schema.Unkeepable, ValueError) as error:
+        if not part.strict:
+            return schema.checked(part.otherwise, options)
+        raise _unkeepable(str(error), part.param) from error
+    return text
+
+
+def _validate(text: str) -> None:
+    """Raises ValueError."""
+    limits = LLParserLimits(max_lexer_states=MOST_LEXER_STATES, verbose_errors=False)
+    grammar = LLMatcher.grammar_from_json_schema(text)
+    error = LLMatcher.validate_grammar(grammar, limits=limits)
+    if error and not error.startswith("WARNING"):
+        raise ValueError(error)
 
 
 def _matcher(tokenizer: LLTokenizer, lark: str) -> LLMatcher:
     """Raises ValueError if it cannot be compiled."""
     limits = LLParserLimits(max_lexer_states=MOST_LEXER_STATES, verbose_errors=False)
-    matcher = LLMatcher(tokenizer, LLMatcher.grammar_from_lark(lark), log_level=0, limits=limits)
+    matcher = LLMatcher(tokenizer, LLMatcher.grammar_from_lark(HEAD + lark), log_level=0, limits=limits)
     if matcher.is_error():
         raise ValueError(matcher.get_error())
     return matcher

@@ -4,8 +4,8 @@ import logging
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from inference.messages import JsonFormat
 from inference.runner import grammar
+from inference.runner.form import Form
 from inference.runner.grammar import Grammar
 from inference.runner.row import Row
 from inference.runner.unusable import Unusable
@@ -22,10 +22,10 @@ class Grammars:
         self._tokenizer = self._thread.submit(grammar.constraining, tokenizer)
         self._waiting: dict[str, tuple[Row, Future[Grammar]]] = {}
 
-    def begin(self, row: Row, format: JsonFormat) -> None:
+    def begin(self, row: Row, form: Form) -> None:
         """The row is not complete until `finish` has given it its grammar."""
         row.complete = False
-        compiling = self._thread.submit(lambda: grammar.compiled(format, self._tokenizer.result()))
+        compiling = self._thread.submit(lambda: grammar.compiled(form, self._tokenizer.result()))
         self._waiting[row.id] = (row, compiling)
 
     def finish(self) -> list[tuple[Row, Unusable]]:

@@ -19,7 +19,8 @@ def reply_to(row: Add, prompt: list[int], tags: Tags) -> "Reply":
         return Reply(row.id, Segments(), None, stop)
     tools = row.prompt.tools
     calls = tags.calls(tools) if tools is not None else None
-    return Reply(row.id, tags.segments(row.prompt, prompt), calls, stop)
+    only_json = row.format is not None and tools is None
+    return Reply(row.id, tags.segments(row.prompt, prompt), calls, stop, only_json=only_json)
 
 
 class Reply:
@@ -30,11 +31,20 @@ class Reply:
     cut arguments in two. What cannot be read as a call is answer.
     """
 
-    def __init__(self, row_id: str, segments: Segments, calls: CallFormat | None, stop: StopStrings) -> None:
+    def __init__(
+        self,
+        row_id: str,
+        segments: Segments,
+        calls: CallFormat | None,
+        stop: StopStrings,
+        *,
+        only_json: bool = False,
+    ) -> None:
         self._row_id = row_id
         self._segments = segments
         self._format = calls
         self._stop = stop
+        self._only_json = only_json  # once it has begun nothing else comes: a tag in it is a text's
         self._state = segments.state
         self._call: list[str] = []
         self._begins = self._state == "reasoning"  # right after a tag: the whitespace there is the tag's
@@ -115,6 +125,8 @@ class Reply:
             return ([Tokens(self._row_id, text, 0, kind="reasoning")] if text else []), False
         if self._state != "normal":  # a model's own, in which it says to whom it speaks
             return [], False
+        if self._only_json and text:
+            text += self._segments.close()
         text, stopped = self._stop.feed(text) if self._stops else (text, False)
         return self._content(text), stopped
 

@@ -22,6 +22,8 @@ def checked(text: str, options: dict[str, Any]) -> str:
     if len(text.encode()) > MOST_BYTES:
         raise Unkeepable(f"It is larger than {MOST_BYTES // 1024} KiB.")
     schema = json.loads(text)
+    if not isinstance(schema, dict):
+        raise Unkeepable("It is no JSON object.")
     found = list(_keywords(schema))
     _bound(found, "properties", MOST_PROPERTIES)
     _bound(found, "patternProperties", MOST_PATTERN_PROPERTIES)

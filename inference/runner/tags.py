@@ -44,6 +44,12 @@ class Segments:
         self._at, held, _ = self._machine.flush(self._at)
         return str(held)
 
+    def close(self) -> str:
+        """From now on what looks like a tag is text. Gives what was held back."""
+        held = self.flush()
+        self._machine = None
+        return held
+
     def _released(self) -> str:
         """The part of the held text that no tag can begin with any more: the trie's node stands for the rest."""
         assert self._at is not None

@@ -10,6 +10,7 @@ from mlx_lm.models.cache import can_trim_prompt_cache, make_prompt_cache
 
 from inference.messages import Add, Embed, Event, Ready, Refused, Sampling, Stats, TokenLogprob, Tokens
 from inference.runner import capabilities
+from inference.runner.answer_form import form_of
 from inference.runner.grammars import Grammars
 from inference.runner.loading import Loaded, held_bytes
 from inference.runner.logits_processors import check_bias, processors_for
@@ -96,14 +97,15 @@ class TextModel:
             processors = processors_for(command.sampling, len(prompt), ends)
             detokenizer = self._tokenizer.detokenizer
             reply = reply_to(command, prompt, self._tags)
+            form = form_of(command, self._tokenizer, thinking=reply.thinking)
             row = Row(command, prompt, max_tokens, processors, detokenizer, reply)
         except Unusable as error:
             return [error.refused(command.id)]
         except Exception:
             logger.exception("%s: the request cannot be prepared", command.id)
             return [cannot_prepare(command.prompt).refused(command.id)]
-        if command.format is not None:
-            self._grammars.begin(row, command.format)
+        if form is not None:
+            self._grammars.begin(row, form)
         self._rows[command.id] = row
         return [Tokens(command.id, echo, 0)] if echo else []
 

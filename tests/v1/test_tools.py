@@ -21,7 +21,7 @@ from inference.routing import Decision, Target
 from settings_app.endpoints import BY_KEY
 from tests.scripted_model import Endless
 from tests.server import Server, environment, manage, serving
-from tests.tool_formats import CALLED, FORMATS, HERMES, SAID, THOUGHT, TOOLS, WEATHER, make_calling_model
+from tests.tool_formats import CALLED, FORMATS, HERMES, SAID, THOUGHT, TOOLS, make_calling_model
 from tests.v1.test_pool import add
 
 CALL = '<tool_call>\n{"name": "weather", "arguments": {"city": "Köln"}}\n</tool_call>'
@@ -318,16 +318,10 @@ def test_a_model_without_tools_says_so(server: Server) -> None:
 @pytest.mark.parametrize(
     ("more", "param"),
     [
-        ({"tool_choice": "required"}, "tool_choice"),
-        ({"tool_choice": {"type": "function", "function": {"name": "weather"}}}, "tool_choice"),
         ({"tools": openai.NOT_GIVEN, "tool_choice": "required"}, "tool_choice"),
         ({"tools": []}, "tools"),
         ({"tools": [{"type": "custom", "function": {"name": "f"}}]}, "tools[0].type"),
         ({"tools": [{"type": "function", "function": {"name": ""}}]}, "tools[0].function.name"),
-        (
-            {"tools": [{"type": "function", "function": {**WEATHER["function"], "strict": True}}]},
-            "tools[0].function.strict",
-        ),
         ({"extra_body": {"chat_template_kwargs": {"no_such": 1}}}, "chat_template_kwargs.no_such"),
         ({"extra_body": {"chat_template_kwargs": {"tools": []}}}, "chat_template_kwargs.tools"),
         (
