@@ -42,7 +42,7 @@ def _given(more: dict[str, Any]) -> Any:
 
 def test_a_message_has_what_the_client_expects(server: Server) -> None:
     answer = answered(server, **HELLO)
-    chat = {"model": "tiny", "messages": [USER], "temperature": 0, "max_tokens": 12}
+    chat: dict[str, Any] = {"model": "tiny", "messages": [USER], "temperature": 0, "max_tokens": 12}
     same = ask(server, **chat).json()
     assert (answer.type, answer.role, answer.model) == ("message", "assistant", "tiny")
     assert answer.id.startswith("msg_")

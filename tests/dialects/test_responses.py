@@ -38,7 +38,7 @@ def test_a_response_has_what_the_client_expects(server: Server) -> None:
     assert answer.incomplete_details.reason == "max_output_tokens"
     (item,) = answer.output
     assert (item.type, item.role, item.status) == ("message", "assistant", "incomplete")
-    chat = {"model": "tiny", "messages": [{"role": "user", "content": "hello"}]}
+    chat: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "hello"}]}
     same = ask(server, **chat, temperature=0, max_tokens=12).json()
     assert answer.output_text == same["choices"][0]["message"]["content"]
     assert (answer.usage.output_tokens, answer.usage.input_tokens) == (12, same["usage"]["prompt_tokens"])

@@ -1,25 +1,26 @@
 """What is said when a request to /v1/messages fails: Anthropic's envelope and types, with what OpenAI's has besides."""
 
+from dataclasses import asdict
 from typing import Any
 
+from inference.api.field_names import named
 from inference.cloud.refusal import ANTHROPICS
 from inference.errors import ApiError
 
-# By a chat's name for it, under which whoever serves the request knows it.
-FIELDS = {
+FIELDS = {  # by a chat's names
     "max_completion_tokens": "max_tokens",
     "stop": "stop_sequences",
     "response_format": "output_config.format",
     "reasoning_effort": "output_config.effort",
     "parallel_tool_calls": "tool_choice.disable_parallel_tool_use",
     "user": "metadata.user_id",
+    "chat_template_kwargs": "thinking",
 }
 _TYPES = {status: type for type, status in ANTHROPICS.items()}
 
 
 def body(request_id: str, error: ApiError, **more: Any) -> dict[str, Any]:
-    found = {**error.body(**more)["error"], "type": _type(error)}
-    found["param"] = FIELDS.get(error.param or "", error.param)
+    found = {**error.body(**more)["error"], "type": _type(error), **asdict(named(error, FIELDS))}
     return {"type": "error", "error": found, "request_id": request_id}
 
 

@@ -1,11 +1,12 @@
 """What is said when a request to /v1/responses fails: OpenAI's envelope, with the fields under their names here."""
 
+from dataclasses import asdict
 from typing import Any
 
+from inference.api.field_names import named
 from inference.errors import ApiError
 
-# By a chat's name for it, under which whoever serves the request knows it.
-FIELDS = {
+FIELDS = {  # by a chat's names
     "messages": "input",
     "max_completion_tokens": "max_output_tokens",
     "max_tokens": "max_output_tokens",
@@ -15,9 +16,4 @@ FIELDS = {
 
 
 def body(error: ApiError, **more: Any) -> dict[str, Any]:
-    found = error.body(**more)
-    name = error.param or ""
-    for chat, here in FIELDS.items():
-        if name == chat or name.startswith((f"{chat}.", f"{chat}[")):
-            found["error"]["param"] = here
-    return found
+    return {"error": {**error.body(**more)["error"], **asdict(named(error, FIELDS))}}

@@ -50,13 +50,13 @@ class ResponsesForm:
     def failed(self, error: ApiError, usage: dict[str, object]) -> bytes:
         """Told twice: as this API has it, and so that the official client raises it."""
         self._failed = True
+        envelope = errors.body(error, partial=True, usage=usage)["error"]
         found = self._response(
             "failed",
-            error={"code": error.code or error.type, "message": error.message},
+            error={"code": error.code or error.type, "message": envelope["message"]},
             output=self._output(last_status="incomplete"),
             usage=reply.usage(msgspec.convert(usage, Usage)),
         )
-        envelope = errors.body(error, partial=True, usage=usage)["error"]
         alone = {name: envelope[name] for name in ("code", "message", "param")}
         return (
             self._opening()

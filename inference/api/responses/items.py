@@ -75,7 +75,7 @@ def messages(instructions: str | None, given: str | list[dict[str, Any]]) -> lis
     else:
         for index, item in enumerate(given):
             _take(found, f"input[{index}]", item)
-    return found.all
+    return [message if "content" in message else {**message, "content": ""} for message in found.all]
 
 
 class _Messages:

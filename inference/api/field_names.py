@@ -1,0 +1,24 @@
+"""The field that an error is about, under its name in the API that was asked; a chat knows it under its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from inference.errors import ApiError
+
+
+@dataclass(frozen=True)
+class Named:
+    message: str
+    param: str | None
+
+
+def named(error: ApiError, names: Mapping[str, str]) -> Named:
+    """`names`: here, by a chat's. A function's own fields stand one level higher here."""
+    chat = error.param or ""
+    here = chat.replace("].function.", "].") if chat.startswith("tools[") else chat
+    for name, other in names.items():
+        if chat == name or chat.startswith((f"{name}.", f"{name}[")):
+            here = other
+    if not chat or not error.message.startswith(chat):
+        return Named(error.message, here or None)
+    return Named(here + error.message.removeprefix(chat), here)

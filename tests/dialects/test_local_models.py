@@ -1,0 +1,190 @@
+"""Models of this machine that think, call tools and keep a schema, asked by the official clients of both APIs."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.dialects.saying import claude
+from tests.scripted_model import Endless
+from tests.server import Server
+from tests.tool_formats import CALLED, HERMES, SAID, THOUGHT, TOOLS, make_calling_model
+from tests.v1.asking import ask
+from tests.v1.test_pool import add
+
+MODEL = "dialects-hermes"
+SCRIPTS: dict[str, str | Endless] = {
+    "think": "<think>\nHm, hm.\n</think>\n\nYes.",
+    "think at once": "No.",
+    "21 degrees": "Warm, then.",
+    "call for ever": Endless('Well: <tool_call>\n{"name": "weather", "arguments": {"city": "', "Köln, and "),
+}
+FUNCTIONS: list[Any] = [{"type": "function", "strict": None, **tool["function"]} for tool in TOOLS]
+CLAUDES: list[Any] = [
+    {"name": tool["function"]["name"], "input_schema": tool["function"]["parameters"]} for tool in TOOLS
+]
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"sure": {"type": "boolean"}, "many": {"enum": [1, 2]}},
+    "required": ["sure", "many"],
+    "additionalProperties": False,
+}
+
+
+@pytest.fixture(scope="module")
+def calling(shared_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The shared server with a model that thinks and calls tools."""
+    add(shared_server, MODEL, make_calling_model(tmp_path_factory.mktemp(MODEL) / "model", HERMES, SCRIPTS))
+    warm = ask(shared_server, "/v1/responses", model=MODEL, input="21 degrees")
+    assert warm.status_code == 200, warm.text
+    yield shared_server
+    with shared_server.api() as api:
+        api.post(f"/api/models/{MODEL}/unload")
+    shared_server.rows("DELETE FROM settings_app_localmodel WHERE name = ?", MODEL)
+
+
+def response(server: Server, streamed: bool, **asked: Any) -> Any:
+    with server.openai(max_retries=0) as client:
+        if not streamed:
+            return client.responses.create(model=MODEL, **asked)
+        with client.responses.stream(model=MODEL, **asked) as stream:
+            return stream.get_final_response()
+
+
+def message(server: Server, streamed: bool, **asked: Any) -> Any:
+    with claude(server) as client:
+        if not streamed:
+            return client.messages.create(model=MODEL, max_tokens=200, **asked)
+        with client.messages.stream(model=MODEL, max_tokens=200, **asked) as stream:
+            return stream.get_final_message()
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_response_thinks_speaks_and_calls(calling: Server, streamed: bool) -> None:
+    answer = response(calling, streamed, input="say and call", tools=FUNCTIONS)
+    assert [item.type for item in answer.output] == ["reasoning", "message", "function_call", "function_call"]
+    assert (answer.output[0].content[0].text, answer.output_text, answer.status) == (
+        THOUGHT,
+        SAID,
+        "completed",
+    )
+    calls = [(call.name, json.loads(call.arguments)) for call in answer.output[2:]]
+    assert calls == CALLED
+    assert answer.usage.output_tokens_details.reasoning_tokens > 0
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_message_thinks_speaks_and_calls(calling: Server, streamed: bool) -> None:
+    user = {"role": "user", "content": "say and call"}
+    answer = message(calling, streamed, messages=[user], tools=CLAUDES)
+    assert [block.type for block in answer.content] == ["thinking", "text", "tool_use", "tool_use"]
+    assert (answer.content[0].thinking, answer.content[1].text, answer.stop_reason) == (
+        THOUGHT,
+        SAID,
+        "tool_use",
+    )
+    assert [(call.name, call.input) for call in answer.content[2:]] == CALLED
+
+
+def test_it_is_told_what_its_tools_gave(calling: Server) -> None:
+    first = response(calling, False, input="call", tools=FUNCTIONS)
+    back = [item.to_dict() for item in first.output]
+    given = [
+        {"type": "function_call_output", "call_id": call.call_id, "output": "21 degrees"}
+        for call in first.output
+    ]
+    user = {"role": "user", "content": "call"}
+    assert response(calling, False, input=[user, *back, *given], tools=FUNCTIONS).output_text == "Warm, then."
+    called = message(calling, False, messages=[user], tools=CLAUDES)
+    results = [{"type": "tool_result", "tool_use_id": b.id, "content": "21 degrees"} for b in called.content]
+    turns = [user, {"role": "assistant", "content": called.content}, {"role": "user", "content": results}]
+    assert message(calling, False, messages=turns, tools=CLAUDES).content[0].text == "Warm, then."
+
+
+def test_the_tools_of_a_call_are_those_that_were_offered(calling: Server) -> None:
+    asked: dict[str, Any] = {"input": "call", "tools": FUNCTIONS}
+    assert [item.type for item in response(calling, False, **asked, tool_choice="none").output] == ["message"]
+    one = response(calling, False, **asked, parallel_tool_calls=False).output
+    assert [item.name for item in one] == ["weather"]
+    user = {"role": "user", "content": "call"}
+    choice = {"type": "auto", "disable_parallel_tool_use": True}
+    (call,) = message(calling, False, messages=[user], tools=CLAUDES, tool_choice=choice).content
+    assert call.name == "weather"
+
+
+def test_thinking_is_switched_off_as_the_api_says_it(calling: Server) -> None:
+    user = {"role": "user", "content": "think"}
+    thought, said = message(calling, False, messages=[user]).content
+    assert (thought.type, said.text) == ("thinking", "Yes.")
+    on = message(calling, False, messages=[user], thinking={"type": "enabled", "budget_tokens": 1024}).content
+    assert [block.type for block in on] == ["thinking", "text"]
+    (off,) = message(calling, False, messages=[user], thinking={"type": "disabled"}).content
+    assert off.text == "No."
+
+
+def test_what_is_refused_of_the_chat_is_named_as_it_was_asked(calling: Server) -> None:
+    """A model without tools, and a schema that no grammar keeps."""
+    bad = {"not": {"type": "string"}}
+    text = {"format": {"type": "json_schema", "name": "x", "schema": bad}}
+    user = {"role": "user", "content": "hi"}
+    config = {"format": {"type": "json_schema", "schema": bad}}
+    cases: list[tuple[str, dict[str, Any], str]] = [
+        ("/v1/responses", {"input": "hi", "tools": FUNCTIONS}, "tools"),
+        ("/v1/responses", {"input": "hi", "text": text}, "text.format"),
+        ("/v1/responses", {"input": "hi", "reasoning": {"effort": "immense"}}, "reasoning.effort"),
+        ("/v1/messages", {"messages": [user], "max_tokens": 5, "tools": CLAUDES}, "tools"),
+        (
+            "/v1/messages",
+            {"messages": [user], "max_tokens": 5, "output_config": config},
+            "output_config.format",
+        ),
+        (
+            "/v1/messages",
+            {"messages": [user], "max_tokens": 5, "stop_sequences": ["a"] * 5},
+            "stop_sequences",
+        ),
+    ]
+    for path, asked, param in cases:
+        answer = ask(calling, path, model="tiny", **asked)
+        error = answer.json()["error"]
+        assert (answer.status_code, error["param"]) == (400, param), error
+        assert error["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_an_answer_keeps_the_schema(calling: Server, streamed: bool) -> None:
+    text = {"format": {"type": "json_schema", "name": "x", "schema": SCHEMA, "strict": True}}
+    with calling.openai(max_retries=0) as client:
+        asked: Any = {"model": "tiny", "input": "hello", "text": text, "max_output_tokens": 300}
+        if streamed:
+            with client.responses.stream(**asked) as stream:
+                said = stream.get_final_response().output_text
+        else:
+            said = client.responses.create(**asked).output_text
+    assert json.loads(said)["many"] in (1, 2)
+    with claude(calling) as anthropics:
+        config: Any = {"format": {"type": "json_schema", "schema": SCHEMA}}
+        user: Any = {"role": "user", "content": "hello"}
+        answer: Any = anthropics.messages.create(
+            model="tiny", max_tokens=300, messages=[user], output_config=config
+        )
+    assert answer.stop_reason == "end_turn"
+    assert set(json.loads(answer.content[0].text)) == {"sure", "many"}
+
+
+def test_half_a_call_at_the_deadline_is_no_call(calling: Server) -> None:
+    asked: dict[str, Any] = {"model": MODEL, "stream": True, "timeout": 0.5}
+    user = {"role": "user", "content": "call for ever"}
+    bodies: dict[str, dict[str, Any]] = {
+        "/v1/responses": {"input": "call for ever", "tools": FUNCTIONS},
+        "/v1/messages": {"messages": [user], "max_tokens": 4000, "tools": CLAUDES},
+    }
+    for path, body in bodies.items():
+        answer = ask(calling, path, **asked, **body).text
+        assert "Well: " in answer
+        assert '"function_call"' not in answer and '"tool_use"' not in answer
+        assert '"deadline_exceeded"' in answer.rstrip().splitlines()[-1]
+        partial = ask(calling, path, **asked, **body, on_deadline="partial").text
+        assert '"function_call"' not in partial and '"tool_use"' not in partial
+        assert '"max_output_tokens"' in partial or '"stop_reason":"max_tokens"' in partial
