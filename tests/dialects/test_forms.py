@@ -13,8 +13,9 @@ from inference.api.responses.request import read
 from inference.call import Call, new_id
 from inference.deadline import Deadline, Wish
 from inference.errors import InternalError
+from inference.metrics import OPERATIONS
 from inference.routing import Decision, Target
-from settings_app.endpoints import BY_KEY
+from settings_app.endpoints import BY_KEY, BY_PATH
 from tests.dialects.saying import PIECE, called, ended
 
 
@@ -61,6 +62,10 @@ def test_a_failure_before_the_first_word_is_all_that_is_told() -> None:
 def test_one_that_does_not_say_how_it_ended_is_no_success(chunks: list[Any]) -> None:
     for form in forms():
         assert names(told(form, chunks))[-1] == "error"
+
+
+def test_each_path_of_a_model_is_counted_under_an_operation() -> None:
+    assert set(OPERATIONS) == set(BY_PATH)
 
 
 def test_words_thoughts_and_words_are_parts_of_their_own() -> None:

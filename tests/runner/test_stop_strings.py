@@ -52,7 +52,7 @@ def test_it_ends_the_row_across_token_borders(runner: Runner) -> None:
     whole = runner.ask(sampling=long)
     stop = whole.text[30:45]  # more than one token: the vocabulary's longest has fewer characters
     answer = runner.ask(sampling=Sampling(temperature=0, max_tokens=40, stop=("never", stop)))
-    assert answer.done.reason == "stop"
+    assert (answer.done.reason, answer.done.stopped_by, whole.done.stopped_by) == ("stop", stop, "")
     assert answer.text == whole.text[: whole.text.index(stop)]
     assert answer.done.completion_tokens < whole.done.completion_tokens
 

@@ -14,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from settings_app import figures, tally
+from settings_app.endpoints import BY_KEY
 from settings_app.models import Change, RequestLog, Timeout
 from tests.log_row import log_row
 
@@ -43,6 +44,15 @@ def test_the_shares_are_those_of_the_requests_that_ended_well(bearer: Client) ->
     assert found["embeddings"]["suggested_seconds"] == 30  # its least
     assert (found["completions"]["requests"], found["completions"]["suggested_seconds"]) == (0, None)
     assert Client().get(URL).status_code == 401
+
+
+def test_a_chat_in_other_words_counts_as_one() -> None:
+    plant(
+        *(log_row(decode_ms=1000, path=path) for path in BY_KEY["chat"].paths),
+        log_row(path="/v1/completions"),
+    )
+    assert len(BY_KEY["chat"].paths) == 3
+    assert figures.current()["chat"].requests == 3
 
 
 def test_a_suggestion_stays_in_bounds() -> None:

@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import anthropic
 import openai
+import pydantic
 import pytest
 
 from inference import builtin
@@ -27,6 +29,10 @@ QUESTIONS = [
     "Why is the sky blue?",
     "Who wrote Hamlet?",
 ]
+
+
+class Capital(pydantic.BaseModel):
+    city: str
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +79,23 @@ def test_in_a_batch_of_eight_it_says_the_same(real: Server, expected: list[str])
         choices = list(threads.map(lambda question: said(client, question), QUESTIONS))
     assert [choice.message.content for choice in choices] == expected
     assert "Paris" in expected[0]
+
+
+def test_asked_in_the_words_of_other_apis_it_says_the_same(real: Server, expected: list[str]) -> None:
+    user: Any = {"role": "user", "content": QUESTIONS[0]}
+    with real.openai() as client, anthropic.Anthropic(base_url=real.url, api_key="x") as claude:
+        asked: Any = {
+            "model": "real",
+            "input": QUESTIONS[0],
+            "temperature": 0,
+            "max_output_tokens": MAX_TOKENS,
+        }
+        with client.responses.stream(**asked) as stream:
+            assert stream.get_final_response().output_text == expected[0]
+        message = claude.messages.create(
+            model="real", max_tokens=MAX_TOKENS, messages=[user], extra_body={"temperature": 0}
+        )
+        assert (message.content[0].text, message.stop_reason) == (expected[0], "end_turn")  # type: ignore[union-attr]
+        asked = {**asked, "input": "Name the capital of France, in JSON.", "max_output_tokens": 60}
+        parsed = client.responses.parse(**asked, text_format=Capital).output_parsed
+    assert parsed is not None and "Paris" in parsed.city
