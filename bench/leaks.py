@@ -111,7 +111,7 @@ class Leaks:
 
     def _kept_prompts(self) -> int:
         with self._server.api() as api:
-            (model,) = api.get("/api/models").raise_for_status().json()
+            (model,) = api.get("/api/models").raise_for_status().json()["models"]
         return int(model["prompt_cache_bytes"])
 
     def _logged(self) -> int:

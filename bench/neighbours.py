@@ -83,7 +83,7 @@ def held_bytes(server: Server) -> int:
     assert left == 0, f"{left} rows are still held"
     time.sleep(0.2)  # the runner's last word about itself may be on its way
     with server.api() as api:
-        (model,) = api.get("/api/models").raise_for_status().json()
+        (model,) = api.get("/api/models").raise_for_status().json()["models"]
     return int(model["memory_bytes"]) - int(model["prompt_cache_bytes"])
 
 

@@ -189,7 +189,7 @@ class Drill:
 
     def _memory(self, model: Model) -> int:
         """Bytes that the model's process holds, less the prompts it keeps for later."""
-        models = self._http.get("/api/models").raise_for_status().json()
+        models = self._http.get("/api/models?limit=500").raise_for_status().json()["models"]
         (found,) = (entry for entry in models if entry["name"] == model.name)
         return (found["memory_bytes"] or 0) - (found["prompt_cache_bytes"] or 0)
 

@@ -38,6 +38,12 @@ def add(
     return model
 
 
+def page(*, after: str, limit: int) -> tuple[list[LocalModel], str | None]:
+    """Up to `limit` models by name from the one after `after`, and where the next page begins (None: no more)."""
+    found = list(LocalModel.objects.filter(name__gt=after).order_by("name")[: limit + 1])
+    return found[:limit], (found[limit - 1].name if len(found) > limit else None)
+
+
 def change(model: LocalModel, values: Mapping[str, object], author: Author) -> LocalModel:
     """Stores `values`, by field name: all of them, or none. Raises ValidationError."""
     for name, value in values.items():

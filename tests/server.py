@@ -78,7 +78,7 @@ class Server:
         ends = time.monotonic() + wait_seconds
         with self.api() as api:
             while True:
-                models = api.get("/api/models").raise_for_status().json()
+                models = api.get("/api/models").raise_for_status().json()["models"]
                 held = sum(int(m["decoding"] + m["prefilling"] + m["queued"]) for m in models)
                 if held == 0 or time.monotonic() > ends:
                     return held

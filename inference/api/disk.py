@@ -1,5 +1,7 @@
 """/api/models/disk: what lies on the disk, whether it is served or not."""
 
+from typing import Annotated
+
 from django.http import Http404, HttpRequest
 from ninja import Field, Router, Schema, Status
 from pydantic import ConfigDict, StrictStr
@@ -25,6 +27,11 @@ class OnDiskOut(Schema):
     served_as: list[str]
 
 
+class Page(Schema):
+    models: list[OnDiskOut]
+    next_after: str | None
+
+
 class Name(Schema):
     model_config = ConfigDict(extra="forbid")
 
@@ -35,9 +42,13 @@ class Freed(Schema):
     freed_bytes: int
 
 
-@router.get("/models/disk", response=list[OnDiskOut], summary="Models on the disk, served or not")
-def get_disk(request: HttpRequest) -> list[dict[str, object]]:
-    return [_described(model) for model in scan.models()]
+@router.get("/models/disk", response=Page, summary="Models on the disk, served or not, by title")
+def get_disk(
+    request: HttpRequest, after: str = "", limit: Annotated[int, Field(ge=1, le=500)] = 100
+) -> dict[str, object]:
+    """`after`: the `next_after` of the page that was read last."""
+    found, next_after = scan.page(after=after, limit=limit)
+    return {"models": [_described(model) for model in found], "next_after": next_after}
 
 
 @router.post("/models/disk/{disk_id}/serve", response={201: OnDiskOut}, summary="Serve it under a name")

@@ -1,6 +1,6 @@
 """/api/models/hub and /api/models/downloads: what the hub has, and what is fetched from it."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import HttpRequest
 from ninja import Field, NinjaAPI, Router, Schema, Status
@@ -35,6 +35,11 @@ class DownloadOut(Schema):
     problem: str = Field(description="Why it failed, or what else is to be said of it.")
 
 
+class Page(Schema):
+    downloads: list[DownloadOut]
+    next_after: int | None
+
+
 class NewDownload(Schema):
     model_config = ConfigDict(extra="forbid")
 
@@ -59,10 +64,13 @@ def search(request: HttpRequest, search: str = "") -> list[Found]:
     return catalogue.search(search)
 
 
-@router.get("/models/downloads", response=list[DownloadOut], summary="Downloads, and how far they are")
-def get_downloads(request: HttpRequest) -> list[Shown]:
-    """Those that are not over, and those that ended in the last day."""
-    return downloads.listing()
+@router.get("/models/downloads", response=Page, summary="Downloads, and how far they are, the oldest first")
+def get_downloads(
+    request: HttpRequest, after: int = 0, limit: Annotated[int, Field(ge=1, le=500)] = 100
+) -> dict[str, object]:
+    """Those that are not over, and those that ended in the last day. `after`: the `next_after` of the page before."""
+    found = downloads.listing(after=after, most=limit + 1)
+    return {"downloads": found[:limit], "next_after": found[limit - 1].id if len(found) > limit else None}
 
 
 @router.post("/models/downloads", response={201: DownloadOut}, summary="Fetch a model from the hub")

@@ -46,6 +46,11 @@ class ModelOut(Schema):
     error: str = Field(description="Why its last load came to nothing; empty if it did not.")
 
 
+class Page(Schema):
+    models: list[ModelOut]
+    next_after: str | None
+
+
 STORED = ("name", "kind", "pinned", "preload", "idle_minutes", "adapter")
 
 
@@ -66,10 +71,15 @@ class ModelChange(Schema):
     adapter: StrictStr = Field("", description="A folder that mlx_lm.lora made for this model. Empty: none.")
 
 
-@router.get("/models", response=list[ModelOut], summary="The models of this machine")
-def index(request: HttpRequest) -> list[dict[str, object]]:
+@router.get("/models", response=Page, summary="The models of this machine, by name")
+def index(
+    request: HttpRequest, after: str = "", limit: Annotated[int, Field(ge=1, le=500)] = 100
+) -> dict[str, object]:
+    """`after`: the `next_after` of the page that was read last."""
+    found, next_after = local_models.page(after=after, limit=limit)
     states = {state.name: state for state in pool.states()}
-    return [_described(model, states.get(model.name)) for model in LocalModel.objects.all()]
+    models = [_described(model, states.get(model.name)) for model in found]
+    return {"models": models, "next_after": next_after}
 
 
 @router.post(

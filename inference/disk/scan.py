@@ -33,6 +33,11 @@ class OnDisk:
     served_as: tuple[str, ...]
 
     @property
+    def place(self) -> tuple[str, str]:
+        """In the order of the list."""
+        return self.title.lower(), self.id
+
+    @property
     def removable(self) -> bool:
         """What was added by hand from elsewhere is not this server's to delete."""
         return self.origin is not Origin.ELSEWHERE and not self.folder.is_symlink()
@@ -49,7 +54,15 @@ def models() -> list[OnDisk]:
         if resolved not in found:
             served = tuple(names.get(resolved, ()))
             found[resolved] = OnDisk(_id(place), place, title, origin, folders.facts(place), served)
-    return sorted(found.values(), key=lambda model: (model.title.lower(), model.id))
+    return sorted(found.values(), key=lambda model: model.place)
+
+
+def page(*, after: str, limit: int) -> tuple[list[OnDisk], str | None]:
+    """Up to `limit` of them from the one after `after`, and where the next page begins (None: no more)."""
+    title, _, id = after.rpartition(" ")
+    found = [model for model in models() if model.place > (title, id)]
+    last = found[limit - 1] if len(found) > limit else None
+    return found[:limit], (" ".join(last.place) if last is not None else None)
 
 
 def find(id: str) -> OnDisk | None:

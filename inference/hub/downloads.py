@@ -106,12 +106,12 @@ def cancel(id: int) -> Download:
     return _turn(id, Download.OPEN, State.CANCELLED, "It is over already. Remove the model instead.")
 
 
-def listing() -> list[Shown]:
-    """Those that are not over, and those that ended of late."""
+def listing(*, after: int = 0, most: int | None = None) -> list[Shown]:
+    """Those that are not over or ended of late: the oldest first, up to `most` from the one after `after`."""
     rows = Download.objects.filter(state__in=Download.OPEN) | Download.objects.filter(
         state=State.DONE, ended_at__gte=timezone.now() - DONE_SHOWN
     )
-    return [shown(row) for row in rows]
+    return [shown(row) for row in rows.filter(pk__gt=after)[:most]]
 
 
 def shown(row: Download) -> Shown:

@@ -70,7 +70,7 @@ def server(hub_server: Server, told: Hub) -> Iterator[Server]:
 
 def forget_downloads(server: Server) -> None:
     with server.api() as api:
-        for row in api.get("/api/models/downloads").json():
+        for row in api.get("/api/models/downloads").json()["downloads"]:
             api.post(f"/api/models/downloads/{row['id']}/cancel")
     until(lambda: not list((server.home / "models").glob(".downloads/*")))
     server.rows("DELETE FROM settings_app_download")
@@ -96,7 +96,7 @@ def turn(server: Server, id: int, verb: str) -> None:
 
 def look(server: Server, id: int) -> dict[str, Any]:
     with server.api() as api:
-        return next(row for row in api.get("/api/models/downloads").json() if row["id"] == id)
+        return next(row for row in api.get("/api/models/downloads").json()["downloads"] if row["id"] == id)
 
 
 def wait_for(server: Server, id: int, state: str) -> dict[str, Any]:
@@ -110,3 +110,16 @@ def workers(server: Server) -> list[int]:
     rows = [line.split(None, 2) for line in listed.stdout.splitlines()[1:]]
     ours = [row for row in rows if int(row[1]) == server.process.pid]
     return [int(row[0]) for row in ours if "inference.hub.worker" in row[2]]
+
+
+def walked(server: Server, path: str, name: str, field: str, limit: int) -> list[list[Any]]:
+    """The list, page by page."""
+    pages: list[list[Any]] = []
+    after: Any = None
+    with server.api() as api:
+        while not pages or after is not None:
+            asked = {"limit": limit} if after is None else {"limit": limit, "after": after}
+            page = api.get(path, params=asked).raise_for_status().json()
+            pages.append([row[field] for row in page[name]])
+            after = page["next_after"]
+    return pages

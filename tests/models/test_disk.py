@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from tests.hub import Hub
-from tests.models.conftest import begin, wait_for
+from tests.models.conftest import begin, wait_for, walked
 from tests.server import Server
 from tests.tiny_encoder import make_tiny_encoder
 from tests.tiny_model import make_tiny_model
@@ -49,7 +49,25 @@ def in_cache(server: Server, name: str = "models--org--cached") -> Path:
 
 def disk(server: Server) -> dict[str, dict[str, Any]]:
     with server.api() as api:
-        return {row["title"]: row for row in api.get("/api/models/disk").raise_for_status().json()}
+        return {row["title"]: row for row in api.get("/api/models/disk").raise_for_status().json()["models"]}
+
+
+def test_the_lists_come_in_pages(server: Server, models: Path) -> None:
+    for name in ("b", "a", "c"):
+        make_tiny_model(models / f"org--{name}")
+        server.manage("add_model", f"org/{name}", str(models / f"org--{name}"))
+    for path, field, every in [
+        ("/api/models/disk", "title", ["org/a", "org/b", "org/c", "tiny"]),
+        ("/api/models", "name", ["org/a", "org/b", "org/c", "tiny"]),
+    ]:
+        assert walked(server, path, "models", field, 1) == [[name] for name in every]
+        assert walked(server, path, "models", field, 3) == [every[:3], every[3:]]
+        assert walked(server, path, "models", field, 4) == [every]
+    with server.api() as api:
+        for path in ("/api/models", "/api/models/disk", "/api/models/downloads"):
+            for limit in (0, 501, "x"):
+                assert api.get(f"{path}?limit={limit}").status_code == 422
+        assert api.get("/api/models/disk?after=no%20such%20place").status_code == 200
 
 
 def test_facts_of_models_wherever_they_lie(server: Server, models: Path) -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.hub import Hub, Repository
-from tests.models.conftest import REPO, WEIGHTS, begin, look, turn, wait_for, workers
+from tests.models.conftest import REPO, WEIGHTS, begin, look, turn, wait_for, walked, workers
 from tests.server import Server
 from tests.v1.asking import SHORT, ask
 from tests.waiting import until
@@ -151,9 +151,9 @@ def test_what_cannot_be_taken_is_refused_before_a_byte_came(
 
 
 def test_more_than_the_disk_holds_is_refused_with_need_and_room(server: Server, told: Hub) -> None:
-    told.repositories[REPO].sizes[WEIGHTS] = 10**18
+    told.repositories[REPO].sizes[WEIGHTS] = 2**60
     refusal = _refused(server, repo=REPO)
-    assert "it needs 1000000 TB" in refusal
+    assert "it needs 1048576.0 TB" in refusal
     assert "are free in" in refusal
 
 
@@ -213,6 +213,7 @@ def test_at_most_two_run_at_once_and_the_third_waits_its_turn(server: Server, to
     told.let_go()
     for id in ids:
         wait_for(server, id, "done")
+    assert walked(server, "/api/models/downloads", "downloads", "id", 2) == [ids[:2], ids[2:]]
 
 
 def test_by_the_command_the_running_server_fetches(server: Server, told: Hub) -> None:

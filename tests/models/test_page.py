@@ -160,7 +160,7 @@ def test_without_scripts_everything_still_works(server: Server, told: Hub, open_
         page.get_by_role("button", name="Download").click()
         expect(page.locator(".messages")).to_contain_text("is being downloaded")
         with server.api() as api:
-            id = api.get("/api/models/downloads").json()[0]["id"]
+            id = api.get("/api/models/downloads").json()["downloads"][0]["id"]
         wait_for(server, id, "done")
         assert ask(server, **{**SHORT, "model": "plain"}).status_code == 200  # it is loaded then
         page.goto("/models/try/?model=plain")

@@ -55,7 +55,7 @@ def test_it_holds_from_the_next_request_on_and_is_recorded(
         assert (change["label"], change["field"], change["door"]) == ("tuned", "adapter", "api")
         assert (change["old"], change["new"]) == ("", str(adapter))
         api.post(f"/api/settings/history/{change['id']}/revert").raise_for_status()
-        assert [m["adapter"] for m in api.get("/api/models").json() if m["name"] == "tuned"] == [""]
+        assert [m["adapter"] for m in api.get("/api/models").json()["models"] if m["name"] == "tuned"] == [""]
 
 
 def test_the_command_and_the_page_set_it_too(tuned: Server, tiny_model: Path, adapter: Path) -> None:

@@ -84,7 +84,7 @@ def change(api: httpx2.Client, name: str, **values: Any) -> None:
 
 
 def models(api: httpx2.Client) -> dict[str, dict[str, Any]]:
-    return {model["name"]: model for model in api.get("/api/models").raise_for_status().json()}
+    return {model["name"]: model for model in api.get("/api/models").raise_for_status().json()["models"]}
 
 
 def loaded(api: httpx2.Client) -> set[str]:

@@ -36,7 +36,9 @@ def test_an_idle_model_is_unloaded_and_loaded_again(server: Server) -> None:
     with server.api() as api:
         assert api.post("/api/models/tiny/unload").status_code == 204
         ends = time.monotonic() + 10
-        while any(model["loaded"] for model in api.get("/api/models").json() if model["name"] == "tiny"):
+        while any(
+            model["loaded"] for model in api.get("/api/models").json()["models"] if model["name"] == "tiny"
+        ):
             assert time.monotonic() < ends
             time.sleep(0.05)
         assert api.post("/api/models/nobody/unload").status_code == 404

@@ -240,4 +240,4 @@ _SETTINGS = (
 
 
 def _loaded(api: httpx2.Client) -> set[str]:
-    return {model["name"] for model in api.get("/api/models").json() if model["loaded"]}
+    return {model["name"] for model in api.get("/api/models").json()["models"] if model["loaded"]}
