@@ -1,19 +1,18 @@
 """What a timeout would have done to the requests of the last seven days."""
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from settings_app import tally
 from settings_app.durations import seconds_text
-from settings_app.endpoints import ENDPOINTS, Endpoint
+from settings_app.endpoints import BY_PATH, ENDPOINTS, Endpoint
 from settings_app.phases import Phase
 from settings_app.shares import Steps, within
-from settings_app.tally import CUT, OK, TIMEOUT, Key
+from settings_app.tally import CUT, OK, TIMEOUT
 
 SUGGESTED_PERCENT, SUGGESTED_FACTOR = 99, 1.5
-
-Counts = Mapping[Key, int]
 
 
 @dataclass(frozen=True)
@@ -81,8 +80,11 @@ class Figures:
 
 def current() -> dict[str, Figures]:
     """By endpoint key."""
-    counts = tally.current()
-    return {endpoint.key: _figures(endpoint, counts) for endpoint in ENDPOINTS}
+    by_kind: defaultdict[tuple[str, str, str], list[tuple[float, int]]] = defaultdict(list)
+    for key, count in sorted(tally.current().items(), key=lambda counted: counted[0].ms):
+        if (endpoint := BY_PATH.get(key.path)) is not None:
+            by_kind[endpoint.key, key.kind, key.phase].append((key.ms / 1000, count))
+    return {endpoint.key: _figures(endpoint, by_kind) for endpoint in ENDPOINTS}
 
 
 def cut_text(cut: Cut) -> str:
@@ -94,19 +96,14 @@ def cut_text(cut: Cut) -> str:
     return f"Set to {at}, it would have cut {cut.requests}: {where}."
 
 
-def _figures(endpoint: Endpoint, counts: Counts) -> Figures:
-    mine = [(key, count) for key, count in sorted(counts.items()) if key.path in endpoint.paths]
-    steps = {
-        phase: [
-            (key.ms / 1000, count)
-            for key, count in mine
-            if (key.kind, key.phase) == (CUT, phase) and count and key.ms > endpoint.min_seconds * 1000
-        ]
-        for phase in Phase
-    }
+def _figures(endpoint: Endpoint, by_kind: Mapping[tuple[str, str, str], Steps]) -> Figures:
+    def of(kind: str, phase: str = "") -> Steps:
+        return by_kind.get((endpoint.key, kind, phase), [])
+
+    steps = {phase: [step for step in of(CUT, phase) if step[0] > endpoint.min_seconds] for phase in Phase}
     return Figures(
         endpoint,
-        timeouts=sum(count for key, count in mine if key.kind == TIMEOUT),
-        durations=[(key.ms / 1000, count) for key, count in mine if key.kind == OK],
+        timeouts=sum(count for phase in Phase for _, count in of(TIMEOUT, phase)),
+        durations=of(OK),
         steps={phase: found for phase, found in steps.items() if found},
     )

@@ -16,13 +16,14 @@ def keep(**_: object) -> None:
     Where the days do not count as many rows as there are, as when they are new, all is counted anew: some 10 s for a
     million rows.
     """
-    if not set(connection.introspection.table_names()) >= TABLES:  # migrated back to a time before them
-        return
+    laid = {name: sql for counted in ALL for name, sql in triggers(counted)}
     with transaction.atomic(), connection.cursor() as cursor:
-        for counted in ALL:
-            for name, sql in triggers(counted):
-                cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
-                cursor.execute(f"CREATE TRIGGER {name} {sql}")
+        for name in laid:
+            cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
+        if not set(connection.introspection.table_names(cursor)) >= TABLES:
+            return  # migrated back to a time before them
+        for name, sql in laid.items():
+            cursor.execute(f"CREATE TRIGGER {name} {sql}")
         cursor.execute(f"SELECT (SELECT COUNT(*) FROM {LOG}) - COALESCE(SUM(requests), 0) FROM {days.COUNTS}")
         if cursor.fetchone()[0]:
             for sql in [*(f"DELETE FROM {table}" for table in TABLES), *map(count_anew, ALL)]:

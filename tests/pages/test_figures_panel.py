@@ -47,12 +47,12 @@ def test_the_figures_follow_the_slider_and_what_is_typed(settings_page: Page) ->
     slider = page.get_by_label("Chat Completions, slider")
     slider.focus()
     page.keyboard.press("Home")
-    expect(said).to_have_text("Set to 1 min, it would have cut 42: 1 in queue, 40 in decode, 1 in cloud.")
+    expect(said).to_have_text("Set to 1 min, it would have cut 43: 1 in queue, 41 in decode, 1 in cloud.")
     page.keyboard.press("ArrowRight")
-    expect(said).to_have_text("Set to 2 min, it would have cut 1: 1 in prefill.")
+    expect(said).to_have_text("Set to 2 min, it would have cut 2: 1 in prefill, 1 in decode.")
     number = page.get_by_label("Chat Completions", exact=True)
     number.fill("80.5")
-    expect(said).to_have_text("Set to 80.5 s, it would have cut 22: 1 in prefill, 20 in decode, 1 in cloud.")
+    expect(said).to_have_text("Set to 80.5 s, it would have cut 23: 1 in prefill, 21 in decode, 1 in cloud.")
     number.fill("7")
     expect(said).to_have_text("")
     number.fill("900")
@@ -72,7 +72,7 @@ def test_a_suggestion_is_filled_in_by_one_click_and_saved_by_another(settings_pa
     page.locator("#timeouts-save").click()
     expect(page.locator("#timeouts-saved")).to_contain_text("Timeouts saved")
     assert timeouts.in_force().seconds == {"chat": 180, "completions": 700, "embeddings": 120}
-    expect(chat(page).locator("[data-cut]")).to_have_text("Set to 3 min, it would have cut none.")
+    expect(chat(page).locator("[data-cut]")).to_have_text("Set to 3 min, it would have cut 1: 1 in decode.")
 
 
 def test_enter_in_a_number_saves_it_and_takes_no_suggestion(settings_page: Page) -> None:
