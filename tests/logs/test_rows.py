@@ -1,10 +1,14 @@
 """Pages through many rows: every filter finds the same as a look at each row, and no page takes long to find little."""
 
+import html
 import itertools
 import random
+import re
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
 
 from inference.pages import logs_live
 from inference.pages.live_view import Event
@@ -97,6 +101,26 @@ def test_no_page_is_empty_while_older_ones_are_not(planted: list[RequestLog], bu
             if place is None:
                 break
     assert rows.newest(Filters(status="ok", model="nobody"), budget=0.0) == rows.Found([], None)
+
+
+def test_the_page_goes_on_by_itself_until_it_has_something(
+    small_windows: None, planted: list[RequestLog], client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look that a page asks for as soon as it is there, as htmx does it."""
+    monkeypatch.setitem(rows.newest.__kwdefaults__, "budget", 0.0)
+    client.force_login(User.objects.create_superuser("ada"))
+    oldest, looks = planted[-1].request_id, 0
+    url = f"/settings/logs/?text={oldest[-20:]}"
+    while True:
+        page = client.get(url, headers={"hx-request": "true"}).content.decode()
+        looks += 1
+        goes_on = re.search(r'id="logs-nothing" hx-get="([^"]+)" hx-trigger="load"', page)
+        if goes_on is None:
+            break
+        assert "None among the newest" in page
+        url = html.unescape(goes_on[1])
+    assert oldest in page.partition('id="logs-rows"')[2]
+    assert looks > 2
 
 
 def test_what_is_written_later_is_news_whenever_it_came(planted: list[RequestLog]) -> None:
