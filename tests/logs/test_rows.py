@@ -107,7 +107,7 @@ def test_the_page_goes_on_by_itself_until_it_has_something(
     small_windows: None, planted: list[RequestLog], client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The look that a page asks for as soon as it is there, as htmx does it."""
-    monkeypatch.setitem(rows.newest.__kwdefaults__, "budget", 0.0)
+    monkeypatch.setattr(rows.newest, "__kwdefaults__", {**(rows.newest.__kwdefaults__ or {}), "budget": 0.0})
     client.force_login(User.objects.create_superuser("ada"))
     oldest, looks = planted[-1].request_id, 0
     url = f"/settings/logs/?text={oldest[-20:]}"
