@@ -54,6 +54,8 @@ class Segments:
         """The part of the held text that no tag can begin with any more: the trie's node stands for the rest."""
         assert self._at is not None
         state, node, states, held = self._at
+        if not held:
+            return ""
         begin = next(at for at in range(len(held) + 1) if _node(states[state][0], held[at:]) is node)
         self._at = (state, node, states, held[begin:])
         return str(held[:begin])
