@@ -9,16 +9,16 @@ from typing import Annotated, Any, Literal, Protocol
 from django.http.response import HttpResponseBase
 from msgspec import Meta, Struct
 
-from inference.api import body, logit_bias, sse
+from inference.api import body, sse
 from inference.api.form import Form, OpenAIForm
+from inference.api.sampling import SamplingFields
 from inference.call import Call
 from inference.chunk import Chunk
 from inference.completion import Batches
 from inference.errors import OUR_FAULT, ApiError, DeadlineExceeded, InternalError, InvalidRequest
-from inference.messages import Done, Sampling, TokenLogprob, Tokens, ToolCall
+from inference.messages import Done, TokenLogprob, Tokens, ToolCall
 
 Made = Tokens | ToolCall
-Penalty = Annotated[float, Meta(ge=-2, le=2)]
 
 
 class StreamOptions(Struct, forbid_unknown_fields=True):
@@ -39,24 +39,12 @@ class Head(Struct, kw_only=True):
     on_deadline: Literal["error", "partial"] | None = None
 
 
-class TextRequest(Struct, forbid_unknown_fields=True, kw_only=True):
+class TextRequest(SamplingFields, forbid_unknown_fields=True, kw_only=True):
     """A field that is not here is refused: none is taken and then ignored."""
 
     model: Annotated[str, Meta(min_length=1)]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    max_tokens: Annotated[int, Meta(ge=1)] | None = None
-    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
-    top_k: Annotated[int, Meta(ge=-1)] | None = None
-    min_p: Annotated[float, Meta(ge=0, le=1)] | None = None
-    min_tokens: Annotated[int, Meta(ge=0)] | None = None
-    repetition_penalty: Annotated[float, Meta(ge=0.1, le=10)] | None = None
-    presence_penalty: Penalty | None = None
-    frequency_penalty: Penalty | None = None
-    logit_bias: dict[str, Any] | None = None
-    seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
-    stop: str | Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(max_length=4)] | None = None
     timeout: Any = None
     on_deadline: Literal["error", "partial"] | None = None
     # says nothing about the answer
@@ -68,31 +56,6 @@ class TextRequest(Struct, forbid_unknown_fields=True, kw_only=True):
         """What no type says. Raises InvalidRequest."""
         if self.stream_options is not None and not self.stream:
             raise InvalidRequest("stream_options is only allowed with stream.", param="stream_options")
-
-    def sampling(self, max_tokens: int | None, logprobs: int | None) -> Sampling:
-        """`logprobs`: the alternatives to tell, None for nothing. Raises InvalidRequest."""
-        stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
-        if max_tokens is not None and (self.min_tokens or 0) > max_tokens:
-            raise InvalidRequest(
-                f"min_tokens is {self.min_tokens}, more than the {max_tokens} tokens that may be made.",
-                param="min_tokens",
-                code="invalid_value",
-            )
-        return Sampling(
-            max_tokens=max_tokens,
-            temperature=1.0 if self.temperature is None else self.temperature,
-            top_p=1.0 if self.top_p is None else self.top_p,
-            seed=self.seed,
-            stop=tuple(text for text in stop if text),
-            top_k=self.top_k or 0,
-            min_p=self.min_p or 0.0,
-            min_tokens=self.min_tokens or 0,
-            repetition_penalty=1.0 if self.repetition_penalty is None else self.repetition_penalty,
-            presence_penalty=self.presence_penalty or 0.0,
-            frequency_penalty=self.frequency_penalty or 0.0,
-            logit_bias=logit_bias.read(self.logit_bias),
-            logprobs=logprobs,
-        )
 
 
 @dataclass

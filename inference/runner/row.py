@@ -31,9 +31,8 @@ class Row:
         self.max_tokens = max_tokens
         self.sampler: Sampler = sampler_for(command.sampling)
         self.processors = processors
-        self.alternatives = (
-            command.sampling.logprobs
-        )  # to tell beside each log-probability; None: tell nothing
+        # To tell beside each log-probability; None: tell nothing.
+        self.alternatives = command.sampling.logprobs
         self.grammar: Grammar | None = None
         self.complete = True  # False while its grammar is compiled
         self.uid: int | None = None  # the generator's; None while it waits for a place

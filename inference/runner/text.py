@@ -5,12 +5,12 @@ import time
 from typing import Any
 
 import mlx.core as mx
-from mlx_lm.generate import BatchGenerator
-from mlx_lm.models.cache import can_trim_prompt_cache, make_prompt_cache
+from mlx_lm.models.cache import can_trim_prompt_cache
 
-from inference.messages import Add, Embed, Event, Ready, Refused, Sampling, Stats, TokenLogprob, Tokens
+from inference.messages import Add, Embed, Event, Ready, Refused, Stats, TokenLogprob, Tokens
 from inference.runner import capabilities
 from inference.runner.answer_form import form_of
+from inference.runner.generator import MAX_PREFILL_ROWS, generator_for, warm_up
 from inference.runner.grammars import Grammars
 from inference.runner.loading import Loaded, held_bytes
 from inference.runner.logits_processors import check_bias, processors_for
@@ -21,14 +21,10 @@ from inference.runner.prompt import cannot_prepare, prompt_text, prompt_tokens, 
 from inference.runner.prompt_cache import PromptCache
 from inference.runner.reply import reply_to
 from inference.runner.row import Reason, Row
-from inference.runner.sampling import sampler_for
-from inference.runner.serial import SerialGenerator
 from inference.runner.tags import Tags
 from inference.runner.token_bytes import token_bytes
 from inference.runner.unusable import Unusable
 
-MAX_ROWS = 32  # decoded together; the others wait
-MAX_PREFILL_ROWS = 8
 COMPILING_SECONDS = 0.01  # between two looks at commands and deadlines, when there is nothing to step
 DOES_NOT_EMBED = (
     "This model generates text and makes no embeddings. Ask /v1/embeddings for an embedding model."
@@ -47,22 +43,11 @@ class TextModel:
         self._context_tokens = loaded.context_tokens
         self._pace = PrefillPace(options.prefill_chunk)
         self._prompt_cache = PromptCache(options.prompt_cache_bytes)
-        stop_tokens = [[token] for token in loaded.tokenizer.eos_token_ids]
-        batching = _can_batch(loaded.model)
-        if not batching:
-            logger.warning("this model's caches cannot be merged: it serves one request at a time")
-        make_generator = BatchGenerator if batching else SerialGenerator
-        self._generator: Any = make_generator(
-            loaded.model,
-            stop_tokens=stop_tokens,
-            completion_batch_size=MAX_ROWS,
-            prefill_batch_size=MAX_PREFILL_ROWS,
-        )
-        self._max_rows = MAX_ROWS if batching else 1
+        self._generator, self._max_rows = generator_for(loaded)
         self._rows: dict[str, Row] = {}
         self._in_generator: dict[int, Row] = {}
         self._grammars = Grammars(loaded.tokenizer)
-        self._vocabulary = min(self._warm_up(), len(self._tokenizer))
+        self._vocabulary = min(warm_up(self._generator), len(self._tokenizer))
 
     @property
     def busy(self) -> bool:
@@ -251,21 +236,6 @@ class TextModel:
             if not can_trim_prompt_cache(caches):
                 self._prompt_cache.keep(tokens, caches)
 
-    def _warm_up(self) -> int:
-        """Have the kernels compiled before Ready: the first request would wait a second for them.
-
-        Gives the number of logits that the model makes; a tokenizer may know fewer tokens, or more.
-        """
-        sampler = sampler_for(Sampling(top_p=0.5))
-        self._generator.insert(
-            [[0, 0]], [1], caches=[None], all_tokens=[[]], samplers=[sampler], logits_processors=[[]]
-        )
-        generated: list[Any] = []
-        while not generated:
-            generated = self._generator.next()[1]
-        mx.clear_cache()
-        return int(generated[0].logprobs.size)
-
     def _prefilling(self) -> int:
         return sum(not row.decoding for row in self._in_generator.values())
 
@@ -276,12 +246,3 @@ class TextModel:
             del self._in_generator[row.uid]
         if not self._in_generator:
             mx.clear_cache()
-
-
-def _can_batch(model: Any) -> bool:
-    try:
-        for cache in make_prompt_cache(model):
-            cache.merge([cache])
-    except (AttributeError, ValueError, NotImplementedError):
-        return False
-    return True

@@ -12,7 +12,7 @@ def shared_runner(tiny_model: Path) -> Iterator[Runner]:
         yield runner
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def serial(tiny_model: Path) -> Iterator[Runner]:
     """The same model, as one whose caches cannot be merged."""
     with ready(tiny_model, module="tests.runner.serial_runner") as runner:

@@ -2,8 +2,8 @@
 
 import sys
 
-from inference.runner import text
+from inference.runner import generator
 from inference.runner.__main__ import main
 
-text._can_batch = lambda model: False
+generator._can_batch = lambda model: False
 sys.exit(main())
