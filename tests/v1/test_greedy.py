@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anthropic
 import openai
@@ -99,3 +99,21 @@ def test_asked_in_the_words_of_other_apis_it_says_the_same(real: Server, expecte
         asked = {**asked, "input": "Name the capital of France, in JSON.", "max_output_tokens": 60}
         parsed = client.responses.parse(**asked, text_format=Capital).output_parsed
     assert parsed is not None and "Paris" in parsed.city
+
+
+class Country(pydantic.BaseModel):
+    name: str
+    capital: str
+    continent: Literal["Africa", "America", "Asia", "Europe", "Oceania"]
+
+
+def test_it_fills_a_class_beside_one_that_says_what_it_says_alone(real: Server, expected: list[str]) -> None:
+    asked: Any = [{"role": "user", "content": "Tell me of France, in JSON: name, capital, continent."}]
+    with real.openai() as client, ThreadPoolExecutor(1) as thread:
+        beside = thread.submit(said, client, QUESTIONS[0])
+        answer = client.chat.completions.parse(
+            model="real", messages=asked, temperature=0, max_tokens=60, response_format=Country
+        )
+        assert beside.result().message.content == expected[0]
+    parsed = answer.choices[0].message.parsed
+    assert parsed is not None and (parsed.capital, parsed.continent) == ("Paris", "Europe")
