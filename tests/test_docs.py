@@ -2,6 +2,12 @@
 
 from pathlib import Path
 
+import msgspec
+import pytest
+
+from inference.api.chat import ChatRequest
+from inference.api.completions import CompletionRequest
+from inference.api.embeddings import EmbeddingRequest
 from settings_app.endpoints import ENDPOINTS
 from settings_app.presets import PRESETS
 
@@ -30,3 +36,24 @@ def test_the_presets_are_those_that_are_declared() -> None:
     assert lines[begin : begin + len(PRESETS)] == [
         f"| {p.label} | `{p.protocol}` |{url}|" for p, url in zip(PRESETS, shown, strict=True)
     ]
+
+
+@pytest.mark.parametrize("body", [ChatRequest, CompletionRequest, EmbeddingRequest])
+def test_every_field_that_is_taken_is_told(body: type[msgspec.Struct]) -> None:
+    page = (DOCS / "v1.md").read_text()
+    assert [field for field in body.__struct_fields__ if f"`{field}`" not in page] == []
+
+
+def test_the_bounds_of_sampling_are_those_that_are_declared() -> None:
+    rows = dict(
+        line.removeprefix("| `").split("` | ", 1)
+        for line in (DOCS / "v1.md").read_text().splitlines()
+        if line.startswith("| `")
+    )
+    for field in ("temperature", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty"):
+        asked = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+        told = rows[field].split(" | ")[0].replace("\N{MINUS SIGN}", "-").split(" \N{EN DASH} ")
+        for bound, beyond in zip(map(float, told), (-0.01, 0.01), strict=True):
+            msgspec.convert(asked | {field: bound}, ChatRequest)
+            with pytest.raises(msgspec.ValidationError):
+                msgspec.convert(asked | {field: bound + beyond}, ChatRequest)
