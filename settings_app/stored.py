@@ -27,12 +27,12 @@ log = logging.getLogger(__name__)
 MODEL_COLUMNS = (
     "name",
     "path",
-    "adapter",
     "kind",
     "deadline_seconds",
     "pinned",
     "preload",
     "idle_minutes",
+    "adapter",
 )
 
 T = TypeVar("T")
@@ -147,12 +147,21 @@ def _watching() -> _Watch:
 
 
 def _make_models(rows: list[Row]) -> Mapping[str, Model]:
-    return MappingProxyType(
-        {
-            name: Model(name, Path(path), *plain, adapter=Path(adapter) if adapter else None)
-            for name, path, adapter, *plain in rows
-        }
-    )
+    return MappingProxyType({row[0]: _model(*row) for row in rows})
+
+
+def _model(
+    name: str,
+    path: str,
+    kind: str,
+    deadline_seconds: float | None,
+    pinned: bool,
+    preload: bool,
+    idle_minutes: float | None,
+    adapter: str,
+) -> Model:
+    folder = Path(adapter) if adapter else None
+    return Model(name, Path(path), kind, deadline_seconds, pinned, preload, idle_minutes, folder)
 
 
 def _make_providers(rows: list[Row]) -> Mapping[int, Provider]:
