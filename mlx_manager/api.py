@@ -1,17 +1,30 @@
 """The JSON API for other programs, put together from the apps' routers. Documented at /api/docs."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Swagger
+from ninja.openapi.schema import OpenAPISchema
 
 from inference.api import disk, downloads, local_models, refusals, routing, running
 from inference.api import providers as connection_tests
 from settings_app.api import errors, figures, history, pool, providers, requests, rules, serving, timeouts
 from settings_app.api.auth import AdminKey, StaffSession
 
-api = NinjaAPI(
+
+class DescribedAPI(NinjaAPI):
+    """Its document also tells how calls are refused."""
+
+    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
+        document = super().get_openapi_schema(**options)
+        errors.describe(document)
+        return document
+
+
+api = DescribedAPI(
     title="MLX Manager",
     version=settings.VERSION,
     description="Settings of this server. Sign in as staff (with CSRF), or send an administrator's API key as bearer.",

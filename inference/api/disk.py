@@ -27,7 +27,7 @@ class OnDiskOut(Schema):
     served_as: list[str]
 
 
-class Page(Schema):
+class OnDiskPage(Schema):
     models: list[OnDiskOut]
     next_after: str | None
 
@@ -42,7 +42,7 @@ class Freed(Schema):
     freed_bytes: int
 
 
-@router.get("/models/disk", response=Page, summary="Models on the disk, served or not, by title")
+@router.get("/models/disk", response=OnDiskPage, summary="Models on the disk, served or not, by title")
 def get_disk(
     request: HttpRequest, after: str = "", limit: Annotated[int, Field(ge=1, le=500)] = 100
 ) -> dict[str, object]:

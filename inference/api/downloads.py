@@ -10,8 +10,10 @@ from inference.hub import catalogue, downloads
 from inference.hub.catalogue import Found, HubError
 from inference.hub.downloads import Shown
 from settings_app.api.auth import author
+from settings_app.api.errors import refusal
 
 router = Router(tags=["Models"])
+AWAY = {"responses": {502: refusal("The hub cannot be asked.")}}
 
 
 class FoundOut(Schema):
@@ -35,7 +37,7 @@ class DownloadOut(Schema):
     problem: str = Field(description="Why it failed, or what else is to be said of it.")
 
 
-class Page(Schema):
+class DownloadPage(Schema):
     downloads: list[DownloadOut]
     next_after: int | None
 
@@ -59,12 +61,16 @@ def add_handler(api: NinjaAPI) -> None:
     api.add_exception_handler(HubError, unreachable)
 
 
-@router.get("/models/hub", response=list[FoundOut], summary="Search the hub for models for mlx")
+@router.get(
+    "/models/hub", response=list[FoundOut], summary="Search the hub for models for mlx", openapi_extra=AWAY
+)
 def search(request: HttpRequest, search: str = "") -> list[Found]:
     return catalogue.search(search)
 
 
-@router.get("/models/downloads", response=Page, summary="Downloads, and how far they are, the oldest first")
+@router.get(
+    "/models/downloads", response=DownloadPage, summary="Downloads, and how far they are, the oldest first"
+)
 def get_downloads(
     request: HttpRequest, after: int = 0, limit: Annotated[int, Field(ge=1, le=500)] = 100
 ) -> dict[str, object]:
@@ -73,7 +79,9 @@ def get_downloads(
     return {"downloads": found[:limit], "next_after": found[limit - 1].id if len(found) > limit else None}
 
 
-@router.post("/models/downloads", response={201: DownloadOut}, summary="Fetch a model from the hub")
+@router.post(
+    "/models/downloads", response={201: DownloadOut}, summary="Fetch a model from the hub", openapi_extra=AWAY
+)
 def post_download(request: HttpRequest, body: NewDownload) -> Status[Shown]:
     """It runs in the background, and goes on after a restart of the server."""
     return Status(201, downloads.shown(downloads.begin(body.repo, body.serve_as, author(request))))

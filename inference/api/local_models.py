@@ -15,9 +15,11 @@ from inference.place_state import PlaceState
 from inference.pool import pool
 from settings_app import local_models
 from settings_app.api.auth import author
+from settings_app.api.errors import refusal
 from settings_app.models import LocalModel
 
 router = Router(tags=["Models"])
+BUSY = {"responses": {409: refusal("A request for it runs.")}}
 
 
 class ModelOut(Schema):
@@ -46,7 +48,7 @@ class ModelOut(Schema):
     error: str = Field(description="Why its last load came to nothing; empty if it did not.")
 
 
-class Page(Schema):
+class ModelPage(Schema):
     models: list[ModelOut]
     next_after: str | None
 
@@ -71,7 +73,7 @@ class ModelChange(Schema):
     adapter: StrictStr = Field("", description="A folder that mlx_lm.lora made for this model. Empty: none.")
 
 
-@router.get("/models", response=Page, summary="The models of this machine, by name")
+@router.get("/models", response=ModelPage, summary="The models of this machine, by name")
 def index(
     request: HttpRequest, after: str = "", limit: Annotated[int, Field(ge=1, le=500)] = 100
 ) -> dict[str, object]:
@@ -93,7 +95,12 @@ def load(request: HttpRequest, name: str) -> Status[dict[str, object]]:
     return Status(202, _described(model, states.get(name)))
 
 
-@router.post("/models/{path:name}/unload", response={204: None}, summary="End the model's process")
+@router.post(
+    "/models/{path:name}/unload",
+    response={204: None},
+    summary="End the model's process",
+    openapi_extra=BUSY,
+)
 def unload(request: HttpRequest, name: str) -> Status[None]:
     """The next request for it loads it again. 409 while a request for it runs."""
     if not LocalModel.objects.filter(name=name).exists():

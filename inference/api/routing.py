@@ -11,13 +11,13 @@ from inference.trial import Trial, trial
 router = Router(tags=["Routing rules"])
 
 
-class Asked(Schema):
+class AskedName(Schema):
     model_config = ConfigDict(extra="forbid")
 
     model: Annotated[StrictStr, Field(min_length=1)]
 
 
-class RuleOut(Schema):
+class MatchedRule(Schema):
     id: int
     position: int
     kind: str
@@ -35,7 +35,7 @@ class TargetOut(Schema):
 
 class DecisionOut(Schema):
     model: str
-    rule: RuleOut | None = Field(description="Null: no rule matched, so the name is a local model.")
+    rule: MatchedRule | None = Field(description="Null: no rule matched, so the name is a local model.")
     targets: list[TargetOut]
     skipped: list[str] = Field(description="Rules and fallbacks that were passed over, and why.")
     refused: str = Field(description="What a request would be told instead; empty if it has a target.")
@@ -43,6 +43,6 @@ class DecisionOut(Schema):
 
 
 @router.post("/rules/test", response=DecisionOut, summary="Where a request for a model would go")
-def test_rules(request: HttpRequest, body: Asked) -> Trial:
+def test_rules(request: HttpRequest, body: AskedName) -> Trial:
     """Nothing is sent anywhere."""
     return trial(body.model)

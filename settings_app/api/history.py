@@ -36,12 +36,12 @@ class Reverted(ChangeOut):
         return history.note(change)
 
 
-class Page(Schema):
+class ChangePage(Schema):
     changes: list[ChangeOut]
     next_before: int | None
 
 
-@router.get("/history", response=Page, summary="Changes of settings, newest first")
+@router.get("/history", response=ChangePage, summary="Changes of settings, newest first")
 def get_history(
     request: HttpRequest, before: int | None = None, limit: Annotated[int, Field(ge=1, le=500)] = 50
 ) -> dict[str, object]:

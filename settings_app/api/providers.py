@@ -69,12 +69,14 @@ class NewProvider(ProviderChange):
     base_url: StrictStr
 
 
-class Page(Schema):
+class ProviderPage(Schema):
     providers: list[ProviderOut]
     next_after: int | None
 
 
-@router.get("/providers", response=Page, summary="The cloud providers, in the order in which they were made")
+@router.get(
+    "/providers", response=ProviderPage, summary="The cloud providers, in the order in which they were made"
+)
 def get_providers(
     request: HttpRequest, after: int = 0, limit: Annotated[int, Field(ge=1, le=500)] = 100
 ) -> dict[str, object]:

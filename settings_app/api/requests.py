@@ -93,7 +93,7 @@ class AskedExport(Asked):
     format: Literal["csv", "json", "jsonl"]
 
 
-class Page(Schema):
+class RequestPage(Schema):
     requests: list[RequestOut]
     next_cursor: str | None = Field(
         description="Where older ones begin; null: there are none. With filters that few requests pass, a page may be "
@@ -128,7 +128,7 @@ class RetentionChange(Schema):
     ] = None
 
 
-@router.get("", response=Page, summary="Requests, newest first")
+@router.get("", response=RequestPage, summary="Requests, newest first")
 def get_requests(request: HttpRequest, asked: Query[AskedPage]) -> dict[str, Any]:
     before = Place.read(asked.cursor) if asked.cursor else None
     found = rows.newest(asked.filters(request), limit=asked.limit, before=before)

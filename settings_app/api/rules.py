@@ -76,7 +76,7 @@ class NewRule(RuleChange):
     position: Position = Field(1, description="Left out: the last.")
 
 
-class Page(Schema):
+class RulePage(Schema):
     rules: list[RuleOut]
     next_after: int | None
 
@@ -101,7 +101,10 @@ class Move(Schema):
 
 
 @router.get(
-    "/rules", response=Page, by_alias=False, summary="The rules in their order; the first that matches wins"
+    "/rules",
+    response=RulePage,
+    by_alias=False,
+    summary="The rules in their order; the first that matches wins",
 )
 def get_rules(
     request: HttpRequest, after: int = 0, limit: Annotated[int, Field(ge=1, le=1000)] = 100
@@ -118,7 +121,7 @@ def post_rule(request: HttpRequest, body: NewRule) -> Status[dict[str, object]]:
     return Status(201, _out(rules.create(body.model_dump(exclude_unset=True), author(request))))
 
 
-@router.put("/rules/order", response=Page, by_alias=False, summary="Put the rules into another order")
+@router.put("/rules/order", response=RulePage, by_alias=False, summary="Put the rules into another order")
 def put_order(request: HttpRequest, body: Order) -> dict[str, object]:
     """To move one rule, `POST /rules/{id}/move` is safe beside other moves without naming them all."""
     rules.order(body.order, author(request), was=body.was)
