@@ -113,6 +113,13 @@ def test_the_tools_of_a_call_are_those_that_were_offered(calling: Server) -> Non
     assert call.name == "weather"
 
 
+def test_a_call_that_is_required_is_made_and_keeps_its_schema(calling: Server) -> None:
+    strict: list[Any] = [{**tool, "strict": True} for tool in FUNCTIONS]
+    answer = response(calling, False, input="call", tools=strict, tool_choice="required")
+    calls = [call for call in answer.output if call.type == "function_call"]
+    assert calls and all("city" in json.loads(call.arguments) for call in calls if call.name == "weather")
+
+
 def test_thinking_is_switched_off_as_the_api_says_it(calling: Server) -> None:
     user = {"role": "user", "content": "think"}
     thought, said = message(calling, False, messages=[user]).content
@@ -134,6 +141,11 @@ def test_what_is_refused_of_the_chat_is_named_as_it_was_asked(calling: Server) -
         ("/v1/responses", {"input": "hi", "text": text}, "text.format"),
         ("/v1/responses", {"input": "hi", "reasoning": {"effort": "immense"}}, "reasoning.effort"),
         ("/v1/messages", {"messages": [user], "max_tokens": 5, "tools": CLAUDES}, "tools"),
+        (
+            "/v1/responses",
+            {"input": "hi", "tools": FUNCTIONS, "tool_choice": {"type": "function", "name": "x"}},
+            "tool_choice.name",
+        ),
         (
             "/v1/messages",
             {"messages": [user], "max_tokens": 5, "output_config": config},

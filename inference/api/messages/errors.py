@@ -8,6 +8,7 @@ from inference.cloud.refusal import ANTHROPICS
 from inference.errors import ApiError
 
 FIELDS = {  # by a chat's names
+    "tool_choice.function.name": "tool_choice.name",
     "max_completion_tokens": "max_tokens",
     "stop": "stop_sequences",
     "response_format": "output_config.format",

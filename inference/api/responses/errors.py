@@ -7,6 +7,7 @@ from inference.api.field_names import named
 from inference.errors import ApiError
 
 FIELDS = {  # by a chat's names
+    "tool_choice.function.name": "tool_choice.name",
     "messages": "input",
     "max_completion_tokens": "max_output_tokens",
     "max_tokens": "max_output_tokens",
