@@ -192,14 +192,13 @@ def test_what_a_model_refuses_is_said_in_words_and_nothing_typed_is_lost(server:
 
 @pytest.mark.parametrize("screen", [SCREENS[0], SCREENS[3]], ids=_screen_name)
 def test_what_a_model_thinks_stands_beside_its_answer(
-    server: Server, open_context: Open, screen: dict[str, Any]
+    server: Server, open_page: Open, screen: dict[str, Any]
 ) -> None:
     """Closed, for whoever opens it; a model that only thinks has no answer."""
     scripts = {"Why?": "<think>\nHm, because.\n</think>\n\nI see why.", "Hm?": "<think>\nHm, hm"}
     folder = make_calling_model(server.home / "models" / "tests--thinker", HERMES, scripts)
     add(server, "thinker", folder)
-    with open_context(**screen) as context:
-        page = context.pages[0]
+    with open_page(**screen) as page:
         page.goto("/models/try/?model=thinker")
         message = page.get_by_label("Message", exact=True)
         message.fill("Why?")
