@@ -11,7 +11,6 @@ from asgiref.sync import sync_to_async
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.decorators import async_only_middleware
 
 from inference import page_session
 from inference.api import body, chat, completions, embeddings, envelope, models
@@ -36,7 +35,6 @@ from settings_app.snapshot import Key, Snapshot
 
 log = logging.getLogger(__name__)
 
-GetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 View = Callable[[HttpRequest, Arrival], Awaitable[HttpResponseBase]]
 
 ROUTES: dict[str, dict[str, View]] = {
@@ -48,18 +46,6 @@ ROUTES: dict[str, dict[str, View]] = {
     "/v1/models": {"GET": models.index},
 }
 MODEL = "/v1/models/"
-
-
-@async_only_middleware
-def v1_middleware(get_response: GetResponse) -> GetResponse:
-    """Takes /v1 past every other middleware: each sync one would cost a thread hop, and may buffer a stream."""
-
-    async def middleware(request: HttpRequest) -> HttpResponseBase:
-        if request.path == "/v1" or request.path.startswith("/v1/"):
-            return await serve(request)
-        return await get_response(request)
-
-    return middleware
 
 
 async def serve(request: HttpRequest) -> HttpResponseBase:

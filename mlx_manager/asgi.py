@@ -3,13 +3,16 @@
 import os
 from typing import Any
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlx_manager.settings")
-django_application = get_asgi_application()
+django.setup(set_prefix=False)
 
-from inference.life import Life  # noqa: E402  # needs the apps
+from inference.handler import Handler  # noqa: E402  # needs the apps
+from inference.life import Life  # noqa: E402
 from inference.reception import received  # noqa: E402
+
+django_application = Handler()
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

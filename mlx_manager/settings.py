@@ -46,8 +46,7 @@ INSTALLED_APPS = [
     "inference",
 ]
 
-MIDDLEWARE = [
-    "inference.front.v1_middleware",  # first and async only: /v1 passes no other
+MIDDLEWARE = [  # /v1 passes none of it: inference.handler
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
