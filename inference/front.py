@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from inference import page_session
-from inference.api import body, chat, completions, embeddings, envelope, models
+from inference.api import body, chat, completions, embeddings, envelope, models, openapi
 from inference.api.messages import endpoint as messages
 from inference.api.responses import endpoint as responses
 from inference.arrival import Arrival
@@ -44,6 +44,7 @@ ROUTES: dict[str, dict[str, View]] = {
     "/v1/completions": {"POST": completions.create},
     "/v1/embeddings": {"POST": embeddings.create},
     "/v1/models": {"GET": models.index},
+    openapi.PATH: {"GET": openapi.show},
 }
 MODEL = "/v1/models/"
 
@@ -70,7 +71,8 @@ async def _answer(request: HttpRequest, arrival: Arrival) -> HttpResponseBase:
     _check_host(request)
     _check_origin(request)
     settings = arrival.settings = await stored.current()
-    arrival.key = await _admitted(request, settings)
+    if request.path != openapi.PATH:  # it is the same on every server, and links lead to it
+        arrival.key = await _admitted(request, settings)
     return await _view(request)(request, arrival)
 
 

@@ -94,10 +94,10 @@ class Runner:
         if self.failure is not None:
             inbox.fail(self.failure)
             return
+        self.process.send(row)  # first: a row that cannot be written in a frame is not kept
         self._rows[row.id] = inbox
         self._sent_at[row.id] = time.monotonic()
         self._queued.add(row.id)
-        self.process.send(row)
 
     def set_deadline(self, row_id: str, at: float) -> None:
         if row_id in self._rows:

@@ -12,6 +12,7 @@ from inference import completion
 from inference.api import body, logprobs, text, turns
 from inference.api.form import Form
 from inference.api.response_format import ResponseFormat, json_format
+from inference.api.sampling import MOST
 from inference.api.text import Choice, Head, HeadStreamOptions, Made, TextRequest
 from inference.api.tool_choice import ToolChoice, offered
 from inference.api.turns import Message
@@ -28,7 +29,7 @@ ENDPOINT = BY_KEY["chat"]
 
 class ChatRequest(TextRequest, forbid_unknown_fields=True, kw_only=True):
     messages: Annotated[list[Message], Meta(min_length=1)]
-    max_completion_tokens: Annotated[int, Meta(ge=1)] | None = None
+    max_completion_tokens: Annotated[int, Meta(ge=1, le=MOST)] | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     tools: Annotated[list[Tool], Meta(min_length=1)] | None = None

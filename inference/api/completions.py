@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from inference import completion
 from inference.api import body, logprobs, prompts, text
+from inference.api.prompts import Prompts
 from inference.api.text import Choice, Head, Made, TextRequest
 from inference.arrival import Arrival
 from inference.call import Call
@@ -22,7 +23,7 @@ MOST_PROMPTS = 128
 
 
 class CompletionRequest(TextRequest, forbid_unknown_fields=True, kw_only=True):
-    prompt: Any
+    prompt: Prompts
     echo: bool | None = None
     logprobs: Annotated[int, Meta(ge=0, le=5)] | None = None
     # what clients send although it asks for nothing; anything else is refused

@@ -10,6 +10,8 @@ from msgspec import Meta, Struct
 
 from inference import completion
 from inference.api import body, prompts
+from inference.api.prompts import Prompts
+from inference.api.sampling import MOST
 from inference.api.text import Head
 from inference.arrival import Arrival
 from inference.call import Call
@@ -26,9 +28,9 @@ class EmbeddingRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     """A field that is not here is refused: none is taken and then ignored."""
 
     model: Annotated[str, Meta(min_length=1)]
-    input: Any
+    input: Prompts
     encoding_format: Literal["float", "base64"] | None = None
-    dimensions: Annotated[int, Meta(ge=1)] | None = None
+    dimensions: Annotated[int, Meta(ge=1, le=MOST)] | None = None
     timeout: Any = None
     user: str | None = None  # says nothing about the answer
 

@@ -1,7 +1,17 @@
 """A prompt or an input as OpenAI takes it: a text, a list of texts, tokens, or a list of lists of tokens."""
 
+from typing import Annotated, Any
+
+from msgspec import Meta
+
 from inference.errors import InvalidRequest
 from inference.messages import TextPrompt, TokenPrompt
+
+_TOKENS = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}, "minItems": 1}
+_TEXT = {"type": "string", "minLength": 1}
+_MANY = {"type": "array", "items": {"anyOf": [_TEXT, _TOKENS]}, "minItems": 1}
+Prompts = Annotated[Any, Meta(extra_json_schema={"anyOf": [_TEXT, _TOKENS, _MANY]})]
+"""Anything to the decoder, whose words for such a union help nobody; `read` looks at it."""
 
 
 def read(value: object, param: str, *, most: int) -> list[TextPrompt | TokenPrompt]:

@@ -8,15 +8,16 @@ from inference.api import logit_bias
 from inference.errors import InvalidRequest
 from inference.messages import Sampling
 
+MOST = 2**31 - 1  # of what is counted: more than any context, and a number that a frame can hold
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 
 
 class SamplingFields(Struct, kw_only=True):
-    max_tokens: Annotated[int, Meta(ge=1)] | None = None
-    min_tokens: Annotated[int, Meta(ge=0)] | None = None
+    max_tokens: Annotated[int, Meta(ge=1, le=MOST)] | None = None
+    min_tokens: Annotated[int, Meta(ge=0, le=MOST)] | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
-    top_k: Annotated[int, Meta(ge=-1)] | None = None
+    top_k: Annotated[int, Meta(ge=-1, le=MOST)] | None = None
     min_p: Annotated[float, Meta(ge=0, le=1)] | None = None
     repetition_penalty: Annotated[float, Meta(ge=0.1, le=10)] | None = None
     presence_penalty: Penalty | None = None
