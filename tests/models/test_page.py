@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.hub import Hub
 from tests.models.conftest import REPO, begin, wait_for
 from tests.pages.test_browser import SCREENS, _screen_name, assert_clean
 from tests.server import Server
+from tests.tiny_adapter import make_tiny_adapter
 from tests.tiny_model import make_tiny_model
 from tests.tool_formats import HERMES, make_calling_model
 from tests.v1.asking import SHORT, ask
@@ -141,6 +143,26 @@ def test_served_pinned_and_removed(server: Server, page: Page) -> None:
     expect(page.get_by_text("are free again")).to_be_visible()
     assert not folder.exists()
     assert ask(server, **{**SHORT, "model": "here"}).status_code == 404
+
+
+def test_an_adapter_is_named_in_a_dialog(server: Server, page: Page, tmp_path: Path) -> None:
+    adapter = make_tiny_adapter(tmp_path / "trained" / "adapters")
+    page.goto("/models/")
+    _menu(page, "tiny", "Adapter…", role="link")
+    folder = page.get_by_role("dialog").get_by_label("Folder")
+    folder.fill("adapters")
+    page.get_by_role("button", name="Save").click()
+    expect(folder).to_have_accessible_description(re.compile("Give the whole path"))
+    expect(folder).to_have_value("adapters")
+    assert_clean(page)
+    folder.fill(str(adapter))
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("tiny is served with the adapter")).to_be_visible()
+    expect(page.get_by_text("with the adapter trained/adapters")).to_be_visible()
+    _menu(page, "tiny", "Adapter…", role="link")
+    page.get_by_role("dialog").get_by_label("Folder").fill("")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("tiny is served without an adapter")).to_be_visible()
 
 
 def test_a_hub_that_is_away_is_said(told: Hub, page: Page) -> None:
