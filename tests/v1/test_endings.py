@@ -20,11 +20,13 @@ from inference.deadline import Deadline, Wish
 from inference.errors import Cancelled, RunnerFailed
 from inference.front import serve
 from inference.inbox import Inbox, Item
+from inference.intake import Receive, Send
 from inference.local import Runner
 from inference.messages import Abort, Add, Command, Done, Event, Ready, Sampling, TextPrompt, Tokens
 from inference.place import Place
 from inference.pool import pool
 from inference.process import RunnerProcess
+from inference.reception import received
 from inference.request_log import request_log
 from inference.routing import Decision, Target
 from settings_app import stored
@@ -81,8 +83,8 @@ def test_a_row_that_ended_as_its_request_did_is_waited_for_no_more(
 
 def test_a_client_that_leaves_while_the_settings_are_read_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its body is here, and no work has begun."""
-    logged: list[RequestLog] = []
-    monkeypatch.setattr(request_log, "put", logged.append)
+    logged: deque[RequestLog] = deque()
+    monkeypatch.setattr(request_log, "_waiting", logged)
     asyncio.run(_leave_at_once(monkeypatch))
     (row,) = logged
     assert (row.status, row.http_status, row.endpoint) == ("client_closed", None, "/v1/chat/completions")
@@ -93,10 +95,24 @@ async def _leave_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return await asyncio.Future()  # never
 
     monkeypatch.setattr(stored, "current", settings)
-    serving = asyncio.create_task(
-        serve(RequestFactory().post("/v1/chat/completions", SERVER_NAME="localhost"))
-    )
-    await asyncio.sleep(0)
+    scope = {
+        "type": "http",
+        "path": "/v1/chat/completions",
+        "method": "GET",
+    }  # one that has no body to wait for
+    looking = asyncio.Event()
+
+    async def app(scope: Any, receive: Receive, send: Send) -> None:
+        request = RequestFactory().post(scope["path"], SERVER_NAME="localhost")
+        request.scope = scope  # type: ignore[attr-defined]
+        looking.set()
+        await serve(request)
+
+    async def nobody(*message: Any) -> Any:
+        raise AssertionError(message)
+
+    serving = asyncio.create_task(received(app, scope, nobody, nobody))
+    await looking.wait()
     serving.cancel()
     with pytest.raises(asyncio.CancelledError):
         await serving
