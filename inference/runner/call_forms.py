@@ -1,8 +1,7 @@
 """How models write calls of tools, as grammars: between the tag that begins them and the one that ends them.
 
 What is said in these forms is read by mlx_lm's parsers without loss: the arguments that are read fit their schemas.
-Kimi's reads arguments of one line only. Forms whose parsers guess at types (GLM's, MiniMax's) are left out: a text
-"5" would become a number there.
+Forms whose parsers guess at types (GLM's, MiniMax's) are left out: a text "5" would become a number there.
 """
 
 import json
@@ -12,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from inference.runner.form import IN_A_LINE, Form, Part, Tag, literal
+from inference.runner.form import Form, Part, Tag, literal
 
 NAME = re.compile(r"[\w-]+", re.ASCII)
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
@@ -61,7 +60,7 @@ def functions_of(tools: list[dict[str, Any]], only: str | None) -> list[Function
             schema = {"type": "object", **(function.get("parameters") or {})}
             if schema["type"] != "object":
                 raise NoForm(f"{param}: the arguments of a function are an object; say so with its type.")
-            part = Part(json.dumps(schema), param, bool(function.get("strict")), space=IN_A_LINE)
+            part = Part(json.dumps(schema), param, bool(function.get("strict")))
             found.append(Function(function["name"], part))
     return found
 

@@ -12,7 +12,6 @@ lines: /\\n{0,4}/
 ANY_OBJECT = '{"type":"object"}'
 # Between two parts of JSON. Unbounded, a model that has nothing to say goes on with spaces until max_tokens.
 SPACE = r"[ \n\r\t]{1,64}"
-IN_A_LINE = r" {1,16}"
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,6 @@ class Part:
     param: str
     strict: bool = True
     otherwise: str = ANY_OBJECT
-    space: str = SPACE
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ import numpy as np
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
 from inference.runner import schema
-from inference.runner.form import Form, Part
+from inference.runner.form import SPACE, Form, Part
 from inference.runner.unusable import Unusable
 
 OPTIONS: dict[str, Any] = {
     "item_separator": ",",
     "key_separator": ":",
+    "whitespace_pattern": SPACE,
     "coerce_one_of": False,
     "lenient": False,
 }
@@ -104,15 +105,14 @@ def compiled(form: Form, tokenizer: LLTokenizer | None) -> Grammar:
 
 def _kept(part: Part) -> str:
     """Its schema as it may be compiled. Raises Unusable."""
-    options = {**OPTIONS, "whitespace_pattern": part.space}
     try:
-        text = schema.checked(part.schema, options)
+        text = schema.checked(part.schema, OPTIONS)
         _validate(text)
     except RecursionError:
         raise _unkeepable("It is nested too deeply.", part.param) from None
     except (schema.Unkeepable, ValueError) as error:
         if not part.strict:
-            return schema.checked(part.otherwise, options)
+            return schema.checked(part.otherwise, OPTIONS)
         raise _unkeepable(str(error), part.param) from error
     return text
 
