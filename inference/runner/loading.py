@@ -11,18 +11,17 @@ from inference.runner.model_folder import CannotLoad
 from inference.runner.options import Progress
 
 
-def _put_openblas_first() -> bool:
+def _put_openblas_first() -> ctypes.CDLL | None:
     """mlx's CPU wheel for Linux links the reference BLAS; OpenBLAS's symbols in front are 20 times as fast.
 
-    Has to happen before mlx is imported. False where it is not on the machine: slower, all else the same.
+    Has to happen before mlx is imported. None where it is not on the machine: slower, all else the same.
     """
     if sys.platform != "linux":
-        return False
+        return None
     try:
-        ctypes.CDLL("libopenblas.so.0", mode=ctypes.RTLD_GLOBAL)
+        return ctypes.CDLL("libopenblas.so.0", mode=ctypes.RTLD_GLOBAL)
     except OSError:
-        return False
-    return True
+        return None
 
 
 OPENBLAS = _put_openblas_first()
@@ -32,6 +31,8 @@ import mlx_lm.utils  # noqa: E402
 from mlx.utils import tree_flatten  # noqa: E402
 
 DEQUANTIZED_MAX_BYTES = 4 * 2**30
+# Below, a product is over before a second thread has begun, and that one then spins for 25 ms: half of a core.
+FEWEST_PARAMETERS_FOR_THREADS = 20_000_000
 PIECE_BYTES = 64 * 2**20  # read between two reports
 
 
@@ -102,5 +103,7 @@ def _for_the_cpu(model: Any) -> Any:
     parameters: int = mlx_lm.utils.get_total_parameters(model)  # type: ignore[no-untyped-call]
     if OPENBLAS and parameters * 4 <= DEQUANTIZED_MAX_BYTES:
         model = mlx_lm.utils.dequantize_model(model)
+    if OPENBLAS and parameters < FEWEST_PARAMETERS_FOR_THREADS:
+        OPENBLAS.openblas_set_num_threads(1)
     model.set_dtype(mx.float32)
     return model
