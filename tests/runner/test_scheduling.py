@@ -1,0 +1,18 @@
+"""How the system's scheduler treats a runner."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.runner.process import Runner
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can be told")
+def test_what_computes_preempts_nobody_and_what_listens_does(runner: Runner) -> None:
+    pid = runner.process.pid
+    tasks = [int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()]
+    policies = {task: os.sched_getscheduler(task) for task in tasks}
+    assert policies[pid] == os.SCHED_BATCH
+    assert os.SCHED_OTHER in policies.values(), "the thread that takes commands in"
