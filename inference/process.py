@@ -10,10 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import msgspec
-import zmq
-import zmq.asyncio
-
+from inference.channel import Channel
 from inference.messages import Command, Event
 from settings_app.sizes import GB
 from settings_app.snapshot import Model, Pool
@@ -22,16 +19,13 @@ log = logging.getLogger(__name__)
 
 PROJECT = Path(__file__).resolve().parent.parent
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(list[Event])
-
 
 @dataclass(frozen=True)
 class RunnerProcess:
-    """`folder`: that of the socket, removed at the end."""
+    """`folder`: that of the channel's socket, removed at the end."""
 
     process: asyncio.subprocess.Process
-    socket: zmq.asyncio.Socket
+    channel: Channel
     folder: Path
 
     @classmethod
@@ -39,10 +33,10 @@ class RunnerProcess:
         """Raises OSError if the system gives no process, or no socket."""
         folder = Path(tempfile.mkdtemp(prefix="mlxm-"))  # short: a Unix socket's path has 103 bytes on macOS
         try:
-            socket = _bound(f"ipc://{folder}/s")
-        except zmq.ZMQError as error:
+            channel = Channel.bound(f"ipc://{folder}/s")
+        except OSError:
             shutil.rmtree(folder, ignore_errors=True)
-            raise OSError(error.errno, error.strerror) from error
+            raise
         options = {
             "socket": f"ipc://{folder}/s",
             "model": model.folder,
@@ -63,24 +57,22 @@ class RunnerProcess:
                 stdin=asyncio.subprocess.PIPE,
             )
         except OSError:
-            socket.close()
+            channel.close()
             shutil.rmtree(folder, ignore_errors=True)
             raise
         log.info("runner of %s started, process %d", model.name, process.pid)
-        return cls(process, socket, folder)
+        return cls(process, channel, folder)
 
     @property
     def pid(self) -> int:
         return self.process.pid
 
     def send(self, command: Command) -> None:
-        if not self.socket.closed:
-            # Returns a future that is done already: the queue has no bound, and the order is kept.
-            self.socket.send(_encoder.encode(command))
+        self.channel.send(command)
 
     async def receive(self) -> list[Event]:
         """Raises msgspec.DecodeError for what is no frame."""
-        return _decoder.decode(await self.socket.recv())
+        return await self.channel.receive()
 
     def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):  # it ended by itself
@@ -91,23 +83,10 @@ class RunnerProcess:
         return await self.process.wait()
 
     def clear_away(self) -> None:
-        self.socket.close()
+        self.channel.close()
         if self.process.stdin:
             self.process.stdin.close()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _bound(address: str) -> zmq.asyncio.Socket:
-    socket = zmq.asyncio.Context.instance().socket(zmq.PAIR)
-    try:
-        socket.set(zmq.SNDHWM, 0)
-        socket.set(zmq.RCVHWM, 0)
-        socket.set(zmq.LINGER, 0)
-        socket.bind(address)
-    except zmq.ZMQError:
-        socket.close()
-        raise
-    return socket
 
 
 def prompt_cache_bytes(pool: Pool) -> int:

@@ -15,6 +15,7 @@ from django.test import RequestFactory
 
 from inference import running
 from inference.call import Call, new_id
+from inference.channel import Channel
 from inference.completion import Asked, run
 from inference.deadline import Deadline, Wish
 from inference.errors import Cancelled, RunnerFailed
@@ -128,7 +129,7 @@ def test_a_runner_that_cannot_be_understood_is_ended(tmp_path: Path) -> None:
 async def _hear_nonsense(folder: Path) -> tuple[bool, str | None]:
     context, ours, theirs = _sockets()
     process = _Process()
-    runner = Runner("tiny", RunnerProcess(process, ours, folder), lambda: None)  # type: ignore[arg-type]
+    runner = Runner("tiny", RunnerProcess(process, Channel(ours), folder), lambda: None)  # type: ignore[arg-type]
     inbox = Inbox()
     runner.add(Add("row", 0.0, TextPrompt("hello"), Sampling()), inbox)
     await theirs.send(b"\xc1 no frame")
@@ -141,9 +142,10 @@ async def _hear_nonsense(folder: Path) -> tuple[bool, str | None]:
     return process.killed, failed.value.code
 
 
-def _sockets() -> tuple[zmq.asyncio.Context, zmq.asyncio.Socket, zmq.asyncio.Socket]:
+def _sockets() -> tuple[zmq.asyncio.Context, "zmq.Socket[bytes]", zmq.asyncio.Socket]:
     context = zmq.asyncio.Context()
-    ours, theirs = context.socket(zmq.PAIR), context.socket(zmq.PAIR)
+    ours = zmq.Context(context).socket(zmq.PAIR)
+    theirs = context.socket(zmq.PAIR)
     ours.bind("inproc://runner")
     theirs.connect("inproc://runner")
     return context, ours, theirs
@@ -156,7 +158,7 @@ async def _leave_at_the_end(monkeypatch: pytest.MonkeyPatch, folder: Path) -> tu
     place = Place(MODEL, 0, lambda place: None)
     place.runner = runner = Runner(
         "tiny",
-        RunnerProcess(process, ours, folder),  # type: ignore[arg-type]
+        RunnerProcess(process, Channel(ours), folder),  # type: ignore[arg-type]
         place.look,
     )
 
@@ -216,7 +218,7 @@ async def _cancel_unread(monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple
     place = Place(MODEL, 0, lambda place: changed.set())
     place.runner = Runner(
         "tiny",
-        RunnerProcess(process, ours, folder),  # type: ignore[arg-type]
+        RunnerProcess(process, Channel(ours), folder),  # type: ignore[arg-type]
         place.look,
     )
 

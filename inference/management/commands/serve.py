@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import ipaddress
 import os
 import signal
@@ -108,6 +109,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
+        gc.freeze()  # what is there now stays: to look through it took 68 ms, in which every stream stood still
         if not self.should_exit:
             port = self.servers[0].sockets[0].getsockname()[1]
             host = self.config.host
