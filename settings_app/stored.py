@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 from settings_app import models, moves, providers, sealing, timeouts
 from settings_app.snapshot import EMPTY, Fallback, Key, Model, Pool, Provider, Rule, Serving, Snapshot
@@ -140,7 +140,7 @@ def load(seen: int | None = None) -> Snapshot:
 
 def _watching() -> _Watch:
     global _watch, _held
-    path = str(connection.settings_dict["NAME"])
+    path = str(connections.settings[DEFAULT_DB_ALIAS]["NAME"])  # asking `connection` makes one for each request
     if _watch is None or _watch.path != path:
         _watch, _held = _Watch(path), None
     return _watch

@@ -15,7 +15,7 @@ TOKEN_BYTES = 4
 LayerCaches = list[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Entry:
     """`key`: the tokens whose keys and values the caches hold, as bytes: a beginning is found by comparing memory."""
 
