@@ -140,7 +140,9 @@ def load(seen: int | None = None) -> Snapshot:
 
 def _watching() -> _Watch:
     global _watch, _held
-    path = str(connections.settings[DEFAULT_DB_ALIAS]["NAME"])  # asking `connection` makes one for each request
+    path = str(
+        connections.settings[DEFAULT_DB_ALIAS]["NAME"]
+    )  # asking `connection` makes one for each request
     if _watch is None or _watch.path != path:
         _watch, _held = _Watch(path), None
     return _watch
