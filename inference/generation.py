@@ -10,7 +10,7 @@ from inference.deadline import DeadlinePassed
 from inference.errors import ApiError, InvalidRequest, QueueFull, Unattainable
 from inference.inbox import Item
 from inference.local import Runner
-from inference.messages import Add, Done, Embed, Prefill, Refused, Tokens
+from inference.messages import ENDS, Add, Done, Embed, Prefill, Refused, Tokens
 from inference.place import Place
 from inference.pool import pool
 from inference.request_log import request_log
@@ -48,7 +48,7 @@ async def events(
             left.add(row.id)
         while left:
             came = await call.inbox.take()
-            left -= {event.id for event in came if isinstance(event, Done | Refused)}
+            left -= {event.id for event in came if isinstance(event, ENDS)}
             for index, event in enumerate(came):
                 try:
                     _note(call, event)
@@ -77,7 +77,7 @@ def _ended_unread(call: Call) -> set[str]:
     """Rows whose end came in at the very moment of leaving. The runner knows them no more and would not answer: it
     would be taken for stuck.
     """
-    ended = [event for event in call.inbox.unread() if isinstance(event, Done | Refused)]
+    ended = [event for event in call.inbox.unread() if isinstance(event, ENDS)]
     for event in ended:
         if isinstance(event, Done):
             _note_gone(call, event)

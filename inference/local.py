@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from inference.errors import ApiError, RunnerFailed
 from inference.inbox import Inbox
 from inference.messages import (
+    ENDS,
     Abort,
     Add,
     Configure,
@@ -19,7 +20,6 @@ from inference.messages import (
     Loading,
     Prefill,
     Ready,
-    Refused,
     SetDeadline,
     Stats,
     Stop,
@@ -180,7 +180,7 @@ class Runner:
         inbox = self._rows.get(row_id)
         if isinstance(event, Prefill):
             self._queued.discard(row_id)
-        if isinstance(event, Done | Refused):
+        if isinstance(event, ENDS):
             stopping = self._stopping.pop(row_id, None)
             if stopping is not None:
                 stopping.on_stopped(event.stop_latency if isinstance(event, Done) else None)

@@ -206,7 +206,7 @@ async def _by_choice(call: Call, batches: Batches) -> AsyncGenerator[tuple[int, 
         for item in items:
             if isinstance(item, Chunk):
                 yield 0, item
-            elif isinstance(item, Made):
+            elif isinstance(item, (Tokens, ToolCall)):
                 _join(made[index_of[item.id]], item)
             elif isinstance(item, Done):
                 index = index_of[item.id]

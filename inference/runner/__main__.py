@@ -15,7 +15,6 @@ from typing import get_args
 
 from inference.runner.loop import Channel, serve
 from inference.runner.options import Kind, Options
-from inference.runner.scheduling import compute_in_batch
 
 
 def main() -> int:
@@ -29,7 +28,6 @@ def main() -> int:
         arguments.kind, arguments.prefill_chunk, arguments.prompt_cache_bytes, arguments.adapter
     )
     with Channel(arguments.socket) as channel:
-        compute_in_batch()  # the channel's own thread goes on waking at once
         return serve(channel, arguments.model, options)
 
 

@@ -11,23 +11,23 @@ import msgspec
 import zmq
 
 from inference.messages import (
+    ENDS,
     Abort,
     Add,
     Command,
     Configure,
-    Done,
     Embed,
     Event,
     LoadFailed,
     Loading,
     Ready,
-    Refused,
     SetDeadline,
     Stats,
     Stop,
 )
 from inference.runner import model_folder
 from inference.runner.options import Options, Progress
+from inference.runner.scheduling import threads_in_batch
 
 if TYPE_CHECKING:
     from inference.runner.row import Reason  # its file imports mlx
@@ -135,7 +135,8 @@ def _load(channel: Channel, folder: Path, options: Options, progress: Progress) 
         model_folder.check(folder)
         if options.adapter is not None:
             model_folder.check_adapter(options.adapter)
-        model = _model(folder, options, progress)
+        with threads_in_batch():  # mlx starts its own with the first steps
+            model = _model(folder, options, progress)
     except Exception as error:
         logger.exception("cannot load %s", folder)
         channel.send([LoadFailed(str(model_folder.cannot_load(folder, error)))])
@@ -176,7 +177,7 @@ def _run(channel: Channel, model: Model) -> None:
         events += model.admit()
         channel.send(events)
         stepped = model.step()
-        rows_went = any(isinstance(event, Done | Refused) for event in events + stepped)
+        rows_went = any(isinstance(event, ENDS) for event in events + stepped)
         if commands or rows_went or looked - told >= STATS_SECONDS:
             stepped.append(model.stats())
             told = looked
