@@ -20,6 +20,7 @@ from bench.worker import PROJECT, Worker, working
 from tests.server import environment, manage, serving
 
 RAW, MLX_LM, OURS, VLLM_MLX = "BatchGenerator", "mlx_lm.server", "MLX Manager", "vllm-mlx"
+ALL = (RAW, MLX_LM, OURS, VLLM_MLX)
 START_SECONDS = 120
 OPENBLAS = "libopenblas.so.0"
 
@@ -109,7 +110,7 @@ def _ready(contender: Contender) -> Contender:
     """All that is done once is done: the model is loaded, its kernels are there for a few rows and for many."""
     for rows in (1, 8, 32):
         bursts = [[f"Story {rows} {row}, please." for row in range(rows)]]
-        contender.measure({"do": "bursts", "bursts": bursts, "tokens": 16, "streamed": True})
+        contender.measure({"do": "bursts", "bursts": bursts, "tokens": 4, "streamed": True})
     return contender
 
 
