@@ -35,13 +35,16 @@ function show(live) {
   return live.active;
 }
 
+const isInHand = (old) => old.querySelector("details[open]") || old.querySelector(".htmx-request"); // somebody is at it
+
 async function readAnew() {
   const old = part();
-  if (old.querySelector("details[open]") || old.querySelector(".htmx-request")) return; // somebody is at it
+  if (isInHand(old)) return;
   const answer = await fetch(old.dataset.here);
-  if (!answer.ok || answer.redirected || part() !== old) return;
+  if (!answer.ok || answer.redirected) return;
   const said = document.createElement("template");
   said.innerHTML = await answer.text();
+  if (part() !== old || isInHand(old)) return; // since it was asked for
   const fresh = said.content.querySelector("#models-here");
   const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
   const ended = [...fresh.querySelectorAll("[data-download]")].filter((row) =>

@@ -277,6 +277,7 @@ def test_what_live_pushed_out_is_found_by_paging(server: Server, page: Page) -> 
         "SELECT request_id FROM settings_app_requestlog WHERE model = 'model-1' ORDER BY at DESC, id DESC"
     )
     expected = [row["request_id"] for row in kept]
+    expect(rows(page).first).to_contain_text(expected[0])
     seen = page.locator("#logs-rows .logs-id").all_inner_texts()
     while page.locator("#logs-older").count():
         with page.expect_response(lambda answer: "cursor=" in answer.url):
