@@ -75,7 +75,8 @@ def _filtered(form: LogFilterForm, asked: QueryDict) -> dict[str, Any]:
     filters, before = form.filters(), _place(asked.get("cursor", ""))
     found = rows.newest(filters, before=before)
     query = urlencode({name: value for name in form.fields if (value := asked.get(name))})
-    over = figures.figures(filters)
+    is_all = before is None and found.older is None
+    over = figures.of_all(found.rows) if is_all else figures.figures(filters)
     return {
         "rows": [Row(row) for row in found.rows],
         "is_cut": found.is_cut,

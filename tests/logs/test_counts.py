@@ -94,9 +94,11 @@ ASKED = [
 def test_figures_over_all_are_as_row_by_row(
     planted: list[RequestLog], filters: Filters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(figures, "FEW", figures.SAMPLE)
     exact = figures.figures(filters)
     assert exact.count == len([row for row in planted if filters.passes(row)])
     assert not exact.is_rounded
+    assert figures.of_all(row for row in planted if filters.passes(row)) == exact
     for most in ("SAMPLE", "FEW"):
         monkeypatch.setattr(figures, most, -1)  # as if they were too many to look at each
     found = figures.figures(filters)

@@ -202,6 +202,7 @@ def test_by_keyboard_alone_and_how_long_it_is_kept(server: Server, page: Page) -
     page.keyboard.type("-1")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Enter a whole number of days")).to_be_visible()
+    expect(page.locator("#logs.htmx-added")).to_have_count(0)  # the new form is htmx's from now on
     expect(days).to_have_value("-1")
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.type("90")
