@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 STATS_SECONDS = 1.0
+POLLIN = int(zmq.POLLIN)  # as an enum it would cost as much as all else of a look at the socket
 
 
 class Model(Protocol):
@@ -99,18 +100,13 @@ class Channel:
     def receive(self) -> list[Command]:
         """All commands that wait, perhaps none. A frame that is no command is logged and skipped."""
         commands: list[Command] = []
-        while (frame := self._next_frame()) is not None:
+        while self._socket.getsockopt(zmq.EVENTS) & POLLIN:
+            frame = self._socket.recv()
             try:
                 commands.append(self._decoder.decode(frame))
             except msgspec.DecodeError as error:
                 logger.error("skipped a frame of %d bytes that is no command: %s", len(frame), error)
         return commands
-
-    def _next_frame(self) -> bytes | None:
-        try:
-            return self._socket.recv(zmq.NOBLOCK)
-        except zmq.Again:
-            return None
 
 
 def serve(channel: Channel, folder: Path, options: Options) -> int:

@@ -118,9 +118,8 @@ class TextModel:
 
     def drop_expired(self) -> list[Event]:
         now = time.monotonic()
-        return self._drop(
-            [(row, row.deadline) for row in self._rows.values() if row.deadline <= now], "deadline"
-        )
+        expired = [(row, row.deadline) for row in self._rows.values() if row.deadline <= now]
+        return self._drop(expired, "deadline") if expired else []
 
     def admit(self) -> list[Event]:
         """Give free places to those who wait."""
