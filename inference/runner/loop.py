@@ -100,7 +100,7 @@ class Channel:
     def receive(self) -> list[Command]:
         """All commands that wait, perhaps none. A frame that is no command is logged and skipped."""
         commands: list[Command] = []
-        while self._socket.getsockopt(zmq.EVENTS) & POLLIN:
+        while int(self._socket.getsockopt(zmq.EVENTS)) & POLLIN:
             frame = self._socket.recv()
             try:
                 commands.append(self._decoder.decode(frame))
