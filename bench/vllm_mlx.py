@@ -55,4 +55,4 @@ def _run(command: list[str]) -> None:
     except subprocess.TimeoutExpired:
         raise CannotInstall(f"uv took more than {INSTALL_SECONDS} s") from None
     if done.returncode:
-        raise CannotInstall((done.stderr.strip().splitlines() or ["uv failed"])[-1])
+        raise CannotInstall((done.stderr.strip().splitlines() or ["uv failed"])[-1].strip())
