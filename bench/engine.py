@@ -50,8 +50,7 @@ NOTE = (
     "rounds, a percentile that of all requests in a round, and the table shows medians of rounds. first: milliseconds "
     "from asking to the first text (to the answer, where it is not streamed); gap: between two pieces of text; CPU: "
     "seconds that the whole process tree of a contender works for 1,000 tokens; client: those of the one who asks. "
-    "BatchGenerator is driven in a process like any other: a runner, whose mlx thread is in batch on Linux, can "
-    "be faster than it. On the real model only streams are measured, and peers in one round: all would take an hour."
+    "On the real model only streams are measured, and peers in one round: all would take an hour."
 )
 
 

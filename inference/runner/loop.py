@@ -131,8 +131,7 @@ def _load(channel: Channel, folder: Path, options: Options, progress: Progress) 
         model_folder.check(folder)
         if options.adapter is not None:
             model_folder.check_adapter(options.adapter)
-        with threads_in_batch():  # mlx starts its own with the first steps
-            model = _model(folder, options, progress)
+        model = _model(folder, options, progress)
     except Exception as error:
         logger.exception("cannot load %s", folder)
         channel.send([LoadFailed(str(model_folder.cannot_load(folder, error)))])
