@@ -27,7 +27,6 @@ from inference.messages import (
 )
 from inference.runner import model_folder
 from inference.runner.options import Options, Progress
-from inference.runner.scheduling import threads_in_batch
 
 if TYPE_CHECKING:
     from inference.runner.row import Reason  # its file imports mlx
