@@ -15,6 +15,7 @@ from tests.conftest import FLOOR, warm
 from tests.server import Server, alive, environment, manage, serving
 from tests.tiny_model import make_tiny_model
 from tests.v1.asking import LONG
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -46,8 +47,15 @@ def test_a_dead_runner_fails_its_requests_at_once_and_is_started_again(own_serve
             answers["whole"] = http.post("/v1/chat/completions", json=LONG), time.monotonic()
 
     threads = [threading.Thread(target=target) for target in (stream, whole)]
-    for thread in threads:
-        thread.start()
+    with own_server.api() as api:
+
+        def at_work() -> int:
+            models = api.get("/api/models").raise_for_status().json()["models"]
+            return sum(int(model["decoding"] + model["prefilling"]) for model in models)
+
+        for thread in threads:
+            thread.start()
+        until(lambda: at_work() == len(threads))
     assert streaming.wait(20)
     os.kill(pid, signal.SIGKILL)
     killed = time.monotonic()
