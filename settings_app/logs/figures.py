@@ -13,7 +13,7 @@ from settings_app.models import RequestLog
 from settings_app.shares import within
 
 SAMPLE = 2_000  # requests, some 15 ms: so many are looked at one by one
-FEW = 100  # of those that pass by several values, each of which may be found among fifty others
+FEW = 50  # of those that pass by several values, each of which may be found among fifty others
 BUDGET_SECONDS = 0.03
 COLUMNS = ("at", "id", "status", "total_ms", "completion_tokens", "decode_ms", "cloud_ms")
 
