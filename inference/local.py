@@ -66,7 +66,8 @@ class Runner:
         self._told_to_stop = False
         self.seconds_per_row = 1.0  # from being sent to its end, a running mean
         self._sent_at: dict[str, float] = {}
-        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._watch())]
+        self._watching = asyncio.create_task(self._watch())
+        process.channel.listen(self._hear_all, self._not_understood)
 
     @property
     def queued(self) -> int:
@@ -145,18 +146,16 @@ class Runner:
         except TimeoutError:
             self.process.kill()
             await self.process.wait()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.wait({self._watching})
 
-    async def _listen(self) -> None:
-        try:
-            while True:
-                for event in await self.process.receive():
-                    self._hear(event)
-        except (
-            Exception
-        ):  # without its ears the runner would look alive, and every request wait for its deadline
-            log.exception("runner of %s, process %d, said what cannot be read", self.name, self.process.pid)
-            self.fail(RunnerFailed(f"Model {self.name} failed and was ended. Send the request again."))
+    def _hear_all(self, events: list[Event]) -> None:
+        for event in events:
+            self._hear(event)
+
+    def _not_understood(self) -> None:
+        """Without its ears the runner would look alive, and every request wait for its deadline."""
+        log.exception("runner of %s, process %d, said what cannot be read", self.name, self.process.pid)
+        self.fail(RunnerFailed(f"Model {self.name} failed and was ended. Send the request again."))
 
     def _hear(self, event: Event) -> None:
         match event:
@@ -212,7 +211,6 @@ class Runner:
         self.ended = True
         if self.failure is None and not self._told_to_stop:
             log.error("runner of %s, process %d, ended with status %d", self.name, self.process.pid, status)
-        self._tasks[0].cancel()
         self.process.clear_away()
         self._fail(
             RunnerFailed(

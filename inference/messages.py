@@ -1,4 +1,4 @@
-"""The frames between the server and a runner, both ways. msgpack over a ZeroMQ PAIR socket.
+"""The frames between the server and a runner, both ways: msgpack over a socket pair, as `inference.frames` has it.
 
 A frame to a runner is one `Command`; a frame from a runner is a list of `Event`s, what a turn of its loop had
 to say. Times are seconds of `time.monotonic()`, which both processes share: they run on one machine.

@@ -36,7 +36,7 @@ def packages(file: Path) -> set[str]:
 @pytest.mark.parametrize(
     ("who", "whom"),
     [
-        (files("settings_app"), {"inference", "zmq", "httpx", "httpx2", "httpcore2", *MLX}),
+        (files("settings_app"), {"inference", "httpx", "httpx2", "httpcore2", *MLX}),
         (files("inference", outside=RUNNER), MLX),
         (files("mlx_manager"), MLX),
         (

@@ -1,7 +1,7 @@
-"""One model in one process: `python -m inference.runner --socket ipc:///path --model /folder`.
+"""One model in one process: `python -m inference.runner --socket DESCRIPTOR --model /folder`.
 
-Connects a ZeroMQ PAIR socket to the server's and speaks the frames of `inference.messages`. Standard input
-is a pipe whose other end the server holds for as long as it lives: when it closes, this process ends.
+Speaks the frames of `inference.messages` over a socket that it inherits from the server. Standard input is a pipe
+whose other end the server holds for as long as it lives: when it closes, this process ends.
 """
 
 import argparse
@@ -13,7 +13,8 @@ import threading
 from pathlib import Path
 from typing import get_args
 
-from inference.runner.loop import Channel, serve
+from inference.runner.channel import Channel
+from inference.runner.loop import serve
 from inference.runner.options import Kind, Options
 
 
@@ -33,7 +34,9 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="inference.runner", description=__doc__)
-    parser.add_argument("--socket", required=True, help="the address the server's PAIR socket is bound to")
+    parser.add_argument(
+        "--socket", required=True, type=int, help="the descriptor of this end of a socket pair"
+    )
     parser.add_argument("--model", required=True, type=Path, help="a folder in mlx format")
     parser.add_argument("--kind", choices=get_args(Kind), default=Options.kind, help="what the model makes")
     parser.add_argument("--prefill-chunk", type=int, default=Options.prefill_chunk, metavar="TOKENS")

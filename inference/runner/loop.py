@@ -4,17 +4,12 @@ import gc
 import logging
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
-
-import msgspec
-import zmq
 
 from inference.messages import (
     ENDS,
     Abort,
     Add,
-    Command,
     Configure,
     Embed,
     Event,
@@ -26,6 +21,7 @@ from inference.messages import (
     Stop,
 )
 from inference.runner import model_folder
+from inference.runner.channel import Channel
 from inference.runner.options import Options, Progress
 
 if TYPE_CHECKING:
@@ -34,7 +30,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 STATS_SECONDS = 1.0
-POLLIN = int(zmq.POLLIN)  # as an enum it would cost as much as all else of a look at the socket
 
 
 class Model(Protocol):
@@ -65,47 +60,6 @@ class Model(Protocol):
     def step(self) -> list[Event]: ...
 
     def stats(self) -> Stats: ...
-
-
-class Channel:
-    """The runner's end of the socket: commands in, lists of events out."""
-
-    def __init__(self, address: str) -> None:
-        self._context = zmq.Context()
-        self._socket: zmq.Socket[bytes] = self._context.socket(zmq.PAIR)
-        # No limit: a full queue would block the loop, and with it every deadline in the batch.
-        self._socket.set_hwm(0)
-        self._socket.setsockopt(zmq.LINGER, 1000)  # the last frame, LoadFailed, has to get out
-        self._socket.connect(address)
-        self._encoder = msgspec.msgpack.Encoder()
-        self._decoder = msgspec.msgpack.Decoder(Command)
-
-    def __enter__(self) -> "Channel":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._context.destroy()
-
-    def send(self, events: list[Event]) -> None:
-        if events:
-            self._socket.send(self._encoder.encode(events))
-
-    def wait(self) -> None:
-        """Sleep until a command is there."""
-        self._socket.poll()
-
-    def receive(self) -> list[Command]:
-        """All commands that wait, perhaps none. A frame that is no command is logged and skipped."""
-        commands: list[Command] = []
-        while int(self._socket.getsockopt(zmq.EVENTS)) & POLLIN:
-            frame = self._socket.recv()
-            try:
-                commands.append(self._decoder.decode(frame))
-            except msgspec.DecodeError as error:
-                logger.error("skipped a frame of %d bytes that is no command: %s", len(frame), error)
-        return commands
 
 
 def serve(channel: Channel, folder: Path, options: Options) -> int:

@@ -2,18 +2,19 @@
 
 import contextlib
 import itertools
+import socket
 import subprocess
 import sys
-import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 import numpy as np
-import zmq
 
+from inference.frames import Frames, framed
 from inference.messages import (
     Abort,
     Add,
@@ -83,11 +84,14 @@ class Answer:
 
 
 class Runner:
-    def __init__(self, process: subprocess.Popen[bytes], socket: "zmq.Socket[bytes]") -> None:
+    def __init__(self, process: subprocess.Popen[bytes], connected: socket.socket) -> None:
         self.process = process
         self.answers: dict[str, Answer] = {}
         self.stats: list[Stats] = []
-        self._socket = socket
+        self._socket = connected
+        self._socket.settimeout(PATIENCE_SECONDS)
+        self._parts = Frames()
+        self._frames: deque[bytes] = deque()
         self._ids = 0
 
     def add(self, text: str = "hello there", sampling: Sampling = GREEDY, deadline: float = NEVER) -> str:
@@ -122,7 +126,7 @@ class Runner:
         self.send_frame(_encoder.encode(command))
 
     def send_frame(self, frame: bytes) -> None:
-        self._socket.send(frame)
+        self._socket.sendall(framed(frame))
 
     def abort(self, id: str) -> Done:
         self.send(Abort(id))
@@ -130,9 +134,11 @@ class Runner:
 
     def receive(self) -> list[Event]:
         """The next frame. Fails if the runner is silent for PATIENCE_SECONDS, or gone."""
-        if not self._socket.poll(int(PATIENCE_SECONDS * 1000)):
-            raise AssertionError(f"the runner says nothing (exit status {self.process.poll()})")
-        events = _decoder.decode(self._socket.recv())
+        while not self._frames:
+            data = self._socket.recv(65536)
+            assert data, f"the runner is gone (exit status {self.process.poll()})"
+            self._frames += self._parts.feed(data)
+        events = _decoder.decode(self._frames.popleft())
         for event in events:
             self._file(event)
         return events
@@ -186,18 +192,25 @@ class Runner:
 @contextlib.contextmanager
 def started(model: Path, *arguments: str, module: str = "inference.runner") -> Iterator[Runner]:
     """A runner that was just started; the first frame is still to come."""
-    with tempfile.TemporaryDirectory(prefix="mlxm-") as folder, zmq.Context() as context:
-        socket = context.socket(zmq.PAIR)
-        socket.setsockopt(zmq.LINGER, 0)
-        address = f"ipc://{folder}/s"
-        socket.bind(address)
-        command = [sys.executable, "-m", module, "--socket", address, "--model", str(model), *arguments]
-        with subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE) as process:
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            descriptor = theirs.fileno()
+            command = [
+                sys.executable,
+                "-m",
+                module,
+                f"--socket={descriptor}",
+                "--model",
+                str(model),
+                *arguments,
+            ]
+            process = subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, pass_fds=[descriptor])
+        with process:
             try:
-                yield Runner(process, socket)
+                yield Runner(process, ours)
             finally:
                 process.kill()
-                socket.close()
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.messages import LoadFailed, Loading, Ready, Stop
+from inference.messages import LoadFailed, Loading, Ready, Sampling, Stop
 from tests.runner.process import PROJECT, Runner, ready, started
 from tests.tiny_model import CONTEXT_TOKENS, make_tiny_model
 
@@ -107,16 +107,17 @@ def test_it_rests_when_it_has_nothing_to_do(runner: Runner) -> None:
 
 
 PARENT = """
-import subprocess, sys, time
-command = [sys.executable, "-m", "inference.runner", *sys.argv[1:]]
-runner = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=-3, stderr=-3)
+import socket, subprocess, sys, time
+ours, theirs = socket.socketpair()
+command = [sys.executable, "-m", "inference.runner", f"--socket={theirs.fileno()}", *sys.argv[1:]]
+runner = subprocess.Popen(command, stdin=-1, stdout=-3, stderr=-3, pass_fds=[theirs.fileno()])
 print(runner.pid, flush=True)
 time.sleep(600)
 """
 
 
-def test_it_dies_with_a_server_that_is_killed(tiny_model: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", PARENT, "--socket", f"ipc://{tmp_path}/s", "--model", str(tiny_model)]
+def test_it_dies_with_a_server_that_is_killed(tiny_model: Path) -> None:
+    command = [sys.executable, "-c", PARENT, "--model", str(tiny_model)]
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
@@ -138,3 +139,14 @@ def _alive(pid: int) -> bool:
 def _cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_server_that_does_not_read_holds_nothing_up(runner: Runner) -> None:
+    """What fits no more into the socket waits; the batch goes on, and with it deadlines."""
+    wordy = Sampling(temperature=0, max_tokens=2000, logprobs=20)
+    rows = [runner.add(sampling=wordy, deadline=time.monotonic() + 1) for _ in range(4)]
+    time.sleep(2)  # nobody reads: that is what is measured
+    for row in rows:
+        done = runner.wait(row).done
+        assert done.reason == "deadline" and done.stop_latency is not None and done.stop_latency < 0.3
+        assert runner.answers[row].tokens == done.completion_tokens > 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import socket
 import time
 from collections import deque
 from pathlib import Path
@@ -9,8 +10,6 @@ from typing import Any
 
 import msgspec
 import pytest
-import zmq
-import zmq.asyncio
 from django.test import RequestFactory
 
 from inference import running
@@ -19,6 +18,7 @@ from inference.channel import Channel
 from inference.completion import Asked, run
 from inference.deadline import Deadline, Wish
 from inference.errors import Cancelled, RunnerFailed
+from inference.frames import Frames, framed
 from inference.front import serve
 from inference.inbox import Inbox, Item
 from inference.intake import Receive, Send
@@ -71,12 +71,12 @@ class _Inbox(Inbox):
 
 
 def test_a_row_that_ended_as_its_request_did_is_waited_for_no_more(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The runner does not answer for a row that it has let go of: it must not be taken for stuck."""
     logged: list[RequestLog] = []
     monkeypatch.setattr(request_log, "put", logged.append)
-    killed, busy = asyncio.run(_leave_at_the_end(monkeypatch, tmp_path))
+    killed, busy = asyncio.run(_leave_at_the_end(monkeypatch))
     assert (killed, busy) == (False, False)
     (row,) = logged
     assert (row.status, row.stop_latency_ms, row.prompt_tokens) == ("client_closed", 7.0, 3)
@@ -119,46 +119,60 @@ async def _leave_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         await serving
 
 
-def test_a_runner_that_cannot_be_understood_is_ended(tmp_path: Path) -> None:
+def test_a_runner_that_cannot_be_understood_is_ended() -> None:
     """Trap 14: else it would look alive, and everyone wait for their deadline."""
-    killed, failure = asyncio.run(_hear_nonsense(tmp_path))
+    killed, failure = asyncio.run(_hear_nonsense())
     assert killed
     assert failure == "runner_failed"
 
 
-async def _hear_nonsense(folder: Path) -> tuple[bool, str | None]:
-    context, ours, theirs = _sockets()
+async def _hear_nonsense() -> tuple[bool, str | None]:
+    channel, theirs = await _connected()
     process = _Process()
-    runner = Runner("tiny", RunnerProcess(process, Channel(ours), folder), lambda: None)  # type: ignore[arg-type]
+    runner = Runner("tiny", RunnerProcess(process, channel), lambda: None)  # type: ignore[arg-type]
     inbox = Inbox()
     runner.add(Add("row", 0.0, TextPrompt("hello"), Sampling()), inbox)
-    await theirs.send(b"\xc1 no frame")
+    theirs.send(b"\xc1 no frame")
     with pytest.raises(RunnerFailed) as failed:
         await asyncio.wait_for(inbox.take(), 5)
     await process.ended.wait()
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    context.destroy(linger=0)
+    theirs.close()
     return process.killed, failed.value.code
 
 
-def _sockets() -> tuple[zmq.asyncio.Context, "zmq.Socket[bytes]", zmq.asyncio.Socket]:
-    context = zmq.asyncio.Context()
-    ours = zmq.Context(context).socket(zmq.PAIR)
-    theirs = context.socket(zmq.PAIR)
-    ours.bind("inproc://runner")
-    theirs.connect("inproc://runner")
-    return context, ours, theirs
+class _Theirs:
+    """The runner's end."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self._frames = Frames()
+
+    def send(self, frame: bytes) -> None:
+        self._writer.write(framed(frame))
+
+    async def recv(self) -> bytes:
+        [frame] = self._frames.feed(await self._reader.read(65536))
+        return frame
+
+    def close(self) -> None:
+        self._writer.close()
 
 
-async def _leave_at_the_end(monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple[bool, bool]:
+async def _connected() -> tuple[Channel, _Theirs]:
+    ours, theirs = socket.socketpair()
+    return await Channel.over(ours), _Theirs(*await asyncio.open_unix_connection(sock=theirs))
+
+
+async def _leave_at_the_end(monkeypatch: pytest.MonkeyPatch) -> tuple[bool, bool]:
     """Whether the runner was killed, and whether it still counts as busy, after the grace."""
-    context, ours, theirs = _sockets()
+    channel, theirs = await _connected()
     process = _Process()
     place = Place(MODEL, 0, lambda place: None)
     place.runner = runner = Runner(
         "tiny",
-        RunnerProcess(process, Channel(ours), folder),  # type: ignore[arg-type]
+        RunnerProcess(process, channel),  # type: ignore[arg-type]
         place.look,
     )
 
@@ -170,26 +184,26 @@ async def _leave_at_the_end(monkeypatch: pytest.MonkeyPatch, folder: Path) -> tu
     inbox = _Inbox()
     call = _call(inbox)
     inbox.reader = asyncio.create_task(_read(call))
-    await theirs.send(_frame(Ready("text", None, 0)))
+    theirs.send(_frame(Ready("text", None, 0)))
     await theirs.recv()  # the row
-    await theirs.send(_frame(Done("row", "deadline", 3, 1, stop_latency=0.007)))
+    theirs.send(_frame(Done("row", "deadline", 3, 1, stop_latency=0.007)))
     await asyncio.wait({inbox.reader})
     await asyncio.sleep(2 * SERVING.stuck_grace_seconds)
     found = process.killed, runner.busy
     process.ended.set()
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    context.destroy(linger=0)
+    theirs.close()
     return found
 
 
 def test_a_cancelled_row_is_dropped_also_while_its_client_does_not_read(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The request stands in the sending; what it has is told when the client reads again, and then the end."""
     logged: list[RequestLog] = []
     monkeypatch.setattr(request_log, "put", logged.append)
-    sent, left = asyncio.run(_cancel_unread(monkeypatch, tmp_path))
+    sent, left = asyncio.run(_cancel_unread(monkeypatch))
     assert sent == Abort("row")
     assert left == [Tokens("row", "b", 1)]
     (row,) = logged
@@ -210,15 +224,15 @@ def test_a_cancel_is_kept_whatever_else_went_wrong_and_whoever_is_asked_next() -
         asyncio.run(told())
 
 
-async def _cancel_unread(monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple[Any, list[Item]]:
+async def _cancel_unread(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, list[Item]]:
     """What the runner is sent before the client reads on, and what is told then."""
-    context, ours, theirs = _sockets()
+    channel, theirs = await _connected()
     process = _Process()
     changed = asyncio.Event()
     place = Place(MODEL, 0, lambda place: changed.set())
     place.runner = Runner(
         "tiny",
-        RunnerProcess(process, Channel(ours), folder),  # type: ignore[arg-type]
+        RunnerProcess(process, channel),  # type: ignore[arg-type]
         place.look,
     )
 
@@ -227,18 +241,18 @@ async def _cancel_unread(monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple
         return place
 
     monkeypatch.setattr(pool, "join", only)
-    await theirs.send(_frame(Ready("text", None, 0)))
+    theirs.send(_frame(Ready("text", None, 0)))
     call = _call(Inbox())
     row = Add("row", 0.0, TextPrompt("hello"), Sampling())
     batches = run(call, Asked("text", lambda: [row], dict), SETTINGS)
     first = asyncio.ensure_future(anext(batches))
     await theirs.recv()  # the row
-    await theirs.send(_frame(Tokens("row", "a", 1)))
+    theirs.send(_frame(Tokens("row", "a", 1)))
     await first  # and the client takes no more
     call.cancel()
     sent = msgspec.msgpack.decode(await asyncio.wait_for(theirs.recv(), 5), type=Command)
     changed.clear()
-    await theirs.send(_frame(Tokens("row", "b", 1), Done("row", "aborted", 3, 2, stop_latency=0.01)))
+    theirs.send(_frame(Tokens("row", "b", 1), Done("row", "aborted", 3, 2, stop_latency=0.01)))
     await asyncio.wait_for(changed.wait(), 5)  # the row is gone
     told: list[Item] = []
     with pytest.raises(Cancelled):
@@ -247,7 +261,7 @@ async def _cancel_unread(monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple
     process.ended.set()
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    context.destroy(linger=0)
+    theirs.close()
     return sent, told
 
 
