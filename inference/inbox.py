@@ -15,12 +15,13 @@ class Inbox:
     def __init__(self) -> None:
         self._items: list[Item] = []
         self._failure: ApiError | None = None
-        self._filled = asyncio.Event()
+        self._woken = False
+        self._reader: asyncio.Future[None] | None = None
         self._emptied = asyncio.Event()
 
     def put(self, item: Item) -> None:
         self._items.append(item)
-        self._filled.set()
+        self.wake()
 
     async def room(self, most: int) -> None:
         """Waits until fewer than `most` are unread, for a writer that could outrun the client."""
@@ -32,11 +33,13 @@ class Inbox:
         """Raised to the reader once it has read what came before. The first failure counts, or what ends it all."""
         if self._failure is None or (_ends_all(error) and not _ends_all(self._failure)):
             self._failure = error
-        self._filled.set()
+        self.wake()
 
     def wake(self) -> None:
         """Lets `take` return, with nothing if there is nothing: the reader has something else to look at."""
-        self._filled.set()
+        self._woken = True
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
 
     def unread(self) -> list[Item]:
         """What has come in and was not taken, for a reader that leaves."""
@@ -50,9 +53,10 @@ class Inbox:
 
     async def take(self) -> list[Item]:
         """All that has come in, at once; waits for something. Raises the failure after the last event."""
-        if not self._items and self._failure is None:
-            await self._filled.wait()
-        self._filled.clear()
+        if not self._woken and not self._items and self._failure is None:
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
+        self._woken = False
         if self._items:
             items, self._items = self._items, []
             self._emptied.set()
