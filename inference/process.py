@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from inference import allocator
 from inference.channel import Channel
 from inference.messages import Command
 from settings_app.sizes import GB
@@ -72,12 +74,14 @@ async def _process(model: Model, pool: Pool, connected: socket.socket) -> asynci
         "prompt-cache-bytes": prompt_cache_bytes(pool),
         **({"adapter": model.adapter} if model.adapter else {}),
     }
+    environment = await asyncio.to_thread(allocator.environment)
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "inference.runner",
         *(f"--{name}={value}" for name, value in options.items()),
         cwd=PROJECT,
+        env={**os.environ, **environment},
         stdin=asyncio.subprocess.PIPE,  # closes when this process ends, however it ends: the runner leaves then
         pass_fds=[connected.fileno()],
     )
