@@ -1,6 +1,7 @@
 """Who is measured: each a process that has loaded the model, and is asked the same. Only one at a time is awake."""
 
 import contextlib
+import ctypes.util
 import os
 import re
 import socket
@@ -17,12 +18,13 @@ from typing import Any
 
 from bench import tree
 from bench.worker import PROJECT, Worker, working
+from inference import allocator
 from tests.server import environment, manage, serving
 
 RAW, MLX_LM, OURS, VLLM_MLX = "BatchGenerator", "mlx_lm.server", "MLX Manager", "vllm-mlx"
-ALL = (RAW, MLX_LM, OURS, VLLM_MLX)
+RAW_JEMALLOC = "BatchGenerator with jemalloc"
 START_SECONDS = 120
-OPENBLAS = "libopenblas.so.0"
+LIBRARIES = ("libopenblas.so.0", "libjemalloc.so.2")  # on Linux, as far as they are installed
 
 
 @dataclass
@@ -33,6 +35,10 @@ class Contender:
     pid: int
     worker: Worker
     about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def serves(self) -> bool:
+        return "url" in self.about
 
     def measure(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """What the worker found, with `cpu_seconds`: what the whole tree worked meanwhile."""
@@ -52,8 +58,16 @@ class Contender:
 
 @contextmanager
 def raw(model: Path) -> Iterator[Contender]:
+    """As who drives it has it."""
     with working("bench.raw", str(model)) as worker:
         yield _ready(Contender(RAW, worker.pid, worker))
+
+
+@contextmanager
+def raw_jemalloc(model: Path) -> Iterator[Contender]:
+    """With all that a runner of this product is started with."""
+    with working("bench.raw", str(model), environment=allocator.environment()) as worker:
+        yield _ready(Contender(RAW_JEMALLOC, worker.pid, worker))
 
 
 @contextmanager
@@ -86,12 +100,12 @@ def vllm_mlx(python: Path, model: Path, loader: Worker, log: Path) -> Iterator[C
 def _peer(name: str, command: list[str], loader: Worker, log: Path, model: str) -> Iterator[Contender]:
     """Raises RuntimeError, with the end of what it printed, if it does not answer in time."""
     port = _free_port()
-    preload = {"LD_PRELOAD": OPENBLAS} if sys.platform == "linux" and _has_openblas() else {}
+    installed = [library for library in LIBRARIES if sys.platform == "linux" and _is_installed(library)]
     with log.open("w") as output:
         process = subprocess.Popen(
             [*command, "--host", "127.0.0.1", "--port", str(port)],
             cwd=PROJECT,
-            env={**os.environ, **preload},
+            env={**os.environ, **({"LD_PRELOAD": " ".join(installed)} if installed else {})},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -128,14 +142,8 @@ def _last_words(log: Path) -> str:
     return re.sub(r"\S*/(?=\S)", "", said[-1] if said else "it said nothing")
 
 
-def _has_openblas() -> bool:
-    import ctypes
-
-    try:
-        ctypes.CDLL(OPENBLAS)
-    except OSError:
-        return False
-    return True
+def _is_installed(library: str) -> bool:
+    return ctypes.util.find_library(library.removeprefix("lib").partition(".")[0]) is not None
 
 
 def _free_port() -> int:

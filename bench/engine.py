@@ -50,7 +50,8 @@ NOTE = (
     "rounds, a percentile that of all requests in a round, and the table shows medians of rounds. first: milliseconds "
     "from asking to the first text (to the answer, where it is not streamed); gap: between two pieces of text; CPU: "
     "seconds that the whole process tree of a contender works for 1,000 tokens; client: those of the one who asks. "
-    "On the real model only streams are measured, and peers in one round: all would take an hour."
+    "On the real model peers are measured in one round, and what is not streamed too: all would take an hour. "
+    "All servers have OpenBLAS and jemalloc where they are installed; BatchGenerator has OpenBLAS, and once more both."
 )
 
 
@@ -99,15 +100,20 @@ class Bench:
 
     def _tiny(self) -> list[Line]:
         model = make_tiny_model(self._folder / "tiny")
-        with self._contenders(model) as present:
-            measured = self._bursts(present, self._plan.tiny, (True, False))
+        measured: Measured = defaultdict(list)
+        with self._contenders(model) as present, contenders.raw_jemalloc(model) as tuned:
+            self._bursts(measured, [*present, tuned], self._plan.tiny, (True, False), range(self._rounds))
             self._others(present, measured)
         return of_tiny(measured, self._plan.tiny)
 
     def _real(self) -> list[Line]:
         model = real_model.folder(self._folder / "real")
+        measured: Measured = defaultdict(list)
         with self._contenders(model) as present:
-            measured = self._bursts(present, self._plan.real, (True,), (contenders.RAW, contenders.OURS))
+            compared = [one for one in present if one.name in (contenders.RAW, contenders.OURS)]
+            self._bursts(measured, present, self._plan.real, (True,), range(1))
+            self._bursts(measured, compared, self._plan.real, (False,), range(1))
+            self._bursts(measured, compared, self._plan.real, (True,), range(1, self._rounds))
         return of_real(measured, self._plan.real)
 
     @contextmanager
@@ -134,21 +140,18 @@ class Bench:
 
     def _bursts(
         self,
+        measured: Measured,
         present: list[Contender],
         kinds: tuple[Load, ...],
         streamed: tuple[bool, ...],
-        later: tuple[str, ...] = contenders.ALL,
-    ) -> Measured:
-        """`later`: who is measured in more than the first round."""
-        measured: Measured = defaultdict(list)
-        for number in range(self._rounds):
-            taking_part = [one for one in present if number == 0 or one.name in later]
+        rounds: range,
+    ) -> None:
+        for number in rounds:
             for load, is_streamed in product(kinds, streamed):
                 job = load.job(self._chance, is_streamed)
-                for contender in _in_turn(taking_part, number):
+                for contender in _in_turn(present, number):
                     measured[contender.name, load.name(is_streamed)].append(contender.measure(job))
             print(f"round {number + 1} of {self._rounds}", flush=True)
-        return measured
 
     def _others(self, present: list[Contender], measured: Measured) -> None:
         """Arrivals and shared prefixes, of those that serve."""
@@ -157,7 +160,7 @@ class Bench:
             arrivals = loads.arrivals(self._chance, *self._plan.arriving, LONG_TOKENS)
             with present[0].awake():
                 prefix = loads.prefix(self._chance, tokenizer, self._plan.pairs)
-            for contender in _in_turn(present[1:], number):
+            for contender in _in_turn([one for one in present if one.serves], number):
                 measured[contender.name, ARRIVALS].append(contender.measure(arrivals))
                 measured[contender.name, PREFIX].append(contender.measure(prefix))
 

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench.contenders import MLX_LM, OURS, RAW, VLLM_MLX
+from bench.contenders import MLX_LM, OURS, RAW, RAW_JEMALLOC, VLLM_MLX
 from bench.loads import Load
 from bench.table import Line
 
@@ -64,7 +64,7 @@ def _row(model: str, contender: str, what: str, rounds: list[dict[str, Any]]) ->
 
 def _rates(measured: Measured, load: Load) -> list[Line]:
     what = load.name(streamed=True)
-    wanted = {RAW: RAW_SHARE.get(load.clients), MLX_LM: None, VLLM_MLX: VLLM_MLX_FACTOR}
+    wanted = {RAW: RAW_SHARE.get(load.clients), RAW_JEMALLOC: None, MLX_LM: None, VLLM_MLX: VLLM_MLX_FACTOR}
     if load.clients in MLX_LM_CLIENTS:
         wanted[MLX_LM] = MLX_LM_FACTOR
     return [

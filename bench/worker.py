@@ -1,6 +1,7 @@
 """A process that does what it is asked: a line of JSON in, a line of JSON out."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -33,11 +34,12 @@ class Worker:
 
 
 @contextmanager
-def working(module: str, *arguments: str) -> Iterator[Worker]:
-    """`python -m module …`, for as long as the block runs."""
+def working(module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[Worker]:
+    """`python -m module …`, for as long as the block runs. `environment`: what is different from this one's."""
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=PROJECT,
+        env={**os.environ, **(environment or {})},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

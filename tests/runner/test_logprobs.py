@@ -46,7 +46,9 @@ def test_all_of_a_vocabulary_sums_up_to_one(either: Runner) -> None:
 
 def test_a_token_of_its_own_is_told_whether_or_not_it_is_likely(either: Runner) -> None:
     for one in told(either.ask(sampling=Sampling(temperature=2, max_tokens=COUNT, logprobs=0))):
-        assert one.likeliest == [] and one.logprob <= 0  # 0 where no other token has a share that float32 shows
+        assert (
+            one.likeliest == [] and one.logprob <= 0
+        )  # 0 where no other token has a share that float32 shows
 
 
 def test_the_bytes_are_the_text(either: Runner) -> None:
