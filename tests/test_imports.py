@@ -55,8 +55,12 @@ def test_the_runner_takes_only_the_frames_from_inference() -> None:
     for file in files("inference/runner"):
         for module in imported(file):
             if module.startswith("inference."):
-                assert module.startswith(("inference.runner", "inference.messages")), (file, module)
+                assert module.startswith(("inference.runner", "inference.messages", "inference.frames")), (
+                    file,
+                    module,
+                )
 
 
 def test_the_frames_need_nothing_but_msgspec() -> None:
     assert packages(PROJECT / "inference" / "messages.py") == {"msgspec", "typing"}
+    assert packages(PROJECT / "inference" / "frames.py") == {"struct"}
