@@ -4,6 +4,7 @@ import ipaddress
 import os
 import signal
 import socket
+import sys
 import warnings
 from types import FrameType
 from typing import Any
@@ -18,6 +19,9 @@ from settings_app import setup
 from settings_app.management.base import DatabaseCommand
 from settings_app.models import ApiKey, LocalModel
 
+# So long a thread that writes the log keeps the event loop waiting. With Python's 5 ms the slowest first text of a
+# hundred came 0.8 ms later.
+SWITCH_SECONDS = 0.0005
 GRACEFUL_SECONDS = (
     10  # what is still running then is cut; without a limit an open stream blocks the exit for ever
 )
@@ -55,6 +59,7 @@ class Command(DatabaseCommand):
         for ending in (signal.SIGINT, signal.SIGTERM):
             # uvicorn shuts down in order and then raises the signal again, for whoever had it before: nobody.
             signal.signal(ending, lambda *_: None)
+        sys.setswitchinterval(SWITCH_SECONDS)
         try:
             _Server(config, self).run()
         except SystemExit as ended:
