@@ -7,7 +7,8 @@ from typing import Any
 
 import anthropic
 
-from tests.provider import OpenAI, Provider
+from tests.protocols import OpenAI
+from tests.provider import Provider
 from tests.server import Server
 
 USAGE = {

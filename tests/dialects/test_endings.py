@@ -12,10 +12,11 @@ import pytest
 
 from tests.conftest import FLOOR, warm
 from tests.dialects.saying import SAYS, called, claude, ended
-from tests.provider import OpenAI, Provider
+from tests.protocols import OpenAI
+from tests.provider import Provider
+from tests.running.in_flight import Asking, cancel, one_in, running
 from tests.server import Server, environment, manage, serving
 from tests.v1.asking import ask
-from tests.v1.test_running_now import Asking, cancel, one_in, running
 from tests.waiting import until
 
 RESPONSES: tuple[str, dict[str, Any]] = ("/v1/responses", {"input": "tell me everything"})

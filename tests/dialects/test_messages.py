@@ -7,7 +7,8 @@ import anthropic
 import pytest
 
 from tests.dialects.saying import called, claude, ended, tell, whole
-from tests.provider import WORDS, Provider
+from tests.protocols import WORDS
+from tests.provider import Provider
 from tests.server import Server
 from tests.v1.asking import ask
 

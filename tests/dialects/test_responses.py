@@ -6,7 +6,8 @@ import openai
 import pytest
 
 from tests.dialects.saying import THINKS, called, ended, tell, whole
-from tests.provider import WORDS, Provider
+from tests.protocols import WORDS
+from tests.provider import Provider
 from tests.server import Server
 from tests.v1.asking import ask
 

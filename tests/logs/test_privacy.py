@@ -13,7 +13,8 @@ import httpx2
 import pytest
 
 from tests.conftest import FLOOR, warm
-from tests.provider import KEY, OpenAI, Provider
+from tests.protocols import OpenAI
+from tests.provider import KEY, Provider
 from tests.server import Server, environment, manage, serving
 from tests.v1.asking import CHAT, LONG, SHORT
 from tests.v1.routed import planted, rule

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.provider import KEY, WORDS, Provider
+from tests.protocols import WORDS
+from tests.provider import KEY, Provider
 from tests.server import Server
 from tests.v1.asking import CHAT, LONG, SHORT, ask
 from tests.v1.routed import change, planted, rule

@@ -12,7 +12,8 @@ import openai
 import pytest
 
 from tests.conftest import FLOOR
-from tests.provider import WORDS, Provider, provider
+from tests.protocols import WORDS
+from tests.provider import Provider, provider
 from tests.server import Server, serving
 from tests.tiny_model import make_tiny_model
 from tests.waiting import until
