@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tests.logs.values import PLAIN
 from tests.server import environment, manage
 
 DAYS = 30
@@ -20,27 +21,6 @@ SAID = (
     "A million requests in 30 days, each one's values drawn by themselves: 12 models, of which each is asked half as "
     "often as the one before, 4 API keys, 2 backends, 3 endpoints; 94 in 100 done, 1 in 20 long."
 )
-ALIKE: dict[str, Any] = {
-    "rule": "",
-    "fell_back": "",
-    "streamed": 0,
-    "http_status": 200,
-    "finish_reason": "stop",
-    "error_code": "",
-    "phase": "decode",
-    "queue_ms": 1.0,
-    "load_ms": 0.0,
-    "cloud_ms": 0.0,
-    "first_token_ms": 10.0,
-    "prompt_tokens": 7,
-    "cached_tokens": 0,
-    "completion_tokens": 9,
-    "deadline_seconds": 900.0,
-    "deadline_source": "endpoint",
-    "stop_latency_ms": None,
-    "client_retries": 0,
-    "ignored_wishes": "",
-}
 
 
 def fill(home: Path, count: int) -> None:
@@ -76,7 +56,7 @@ def made(count: int, *, seed: int, begins: datetime, gap: timedelta) -> Iterator
         prefill_ms = chance.expovariate(1 / 200)
         decode_ms = chance.expovariate(1 / 2_800 if chance.random() < 0.95 else 1 / 60_000)
         yield {
-            **ALIKE,
+            **PLAIN,
             "request_id": f"req_{chance.getrandbits(96):024x}",
             "at": (begins + gap * number).strftime("%Y-%m-%d %H:%M:%S.%f"),
             "endpoint": endpoints[number],

@@ -38,15 +38,6 @@ class Filters:
             if value
         }
 
-    def passes(self, row: RequestLog) -> bool:
-        """What `rows` asks the database."""
-        return (
-            (self.since is None or row.at >= self.since)
-            and (self.until is None or row.at < self.until)
-            and self.text.lower() in row.request_id
-            and all(getattr(row, name) == value for name, value in self.equal.items())
-        )
-
     def in_time(self) -> QuerySet[RequestLog]:
         """What came in the time that is meant, newest first."""
         rows = RequestLog.objects.order_by("-at", "-id")

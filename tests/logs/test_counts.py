@@ -6,12 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from settings_app.logs import counts, days, figures
 from settings_app.logs.filters import NO_KEY, Filters
 from settings_app.models import RequestLog
-from tests.logs.seeded import plant, row
+from tests.logs.seeded import passes, plant, row
 
 pytestmark = pytest.mark.django_db
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
@@ -96,9 +99,9 @@ def test_figures_over_all_are_as_row_by_row(
 ) -> None:
     monkeypatch.setattr(figures, "FEW", figures.SAMPLE)
     exact = figures.figures(filters)
-    assert exact.count == len([row for row in planted if filters.passes(row)])
+    assert exact.count == len([row for row in planted if passes(filters, row)])
     assert not exact.is_rounded
-    assert figures.of_all(row for row in planted if filters.passes(row)) == exact
+    assert figures.of_all(row for row in planted if passes(filters, row)) == exact
     for most in ("SAMPLE", "FEW"):
         monkeypatch.setattr(figures, most, -1)  # as if they were too many to look at each
     found = figures.figures(filters)
@@ -135,3 +138,19 @@ def test_with_text_in_the_id_they_are_of_the_newest_and_say_so(monkeypatch: pyte
     found = figures.figures(Filters(text="0000000"))
     assert (found.count, found.is_all, found.p50_ms, found.is_rounded) == (11, False, 6.0, False)
     assert found.since is not None
+
+
+@pytest.mark.parametrize(("hours", "is_whole"), [(8, True), (48, False)])
+def test_a_page_that_holds_all_that_passes_has_its_figures_from_its_rows(
+    planted: list[RequestLog], client: Client, hours: int, is_whole: bool
+) -> None:
+    """They are summed up by the database only where there are more."""
+    client.force_login(User.objects.create_superuser("ada"))
+    filters = Filters(since=NOON - timedelta(hours=24 + hours), until=NOON - timedelta(hours=24))
+    times = {name: f"{getattr(filters, name):%Y-%m-%dT%H:%M:%S}" for name in ("since", "until")}
+    with CaptureQueriesContext(connection) as asked:
+        page = client.get("/settings/logs/", {"range": "custom", **times}, headers={"hx-request": "true"})
+    passing = sum(passes(filters, row) for row in planted)
+    assert (0 < passing <= 50) == is_whole
+    assert f"all {passing} requests" in page.content.decode()
+    assert any("SUM(" in query["sql"] for query in asked.captured_queries) == (not is_whole)
