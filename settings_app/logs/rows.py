@@ -75,7 +75,7 @@ def newest(
     if few is not None:
         return _cut_to(limit, list(rows.filter(pk__in=few)[: limit + 1]))
     ends = time.monotonic() + budget
-    if filters.equal and len(filters.text.lstrip(ID_BEGINS)) <= SHORT_TEXT:
+    if filters.equal and len(filters.text.removeprefix(ID_BEGINS)) <= SHORT_TEXT:
         return _by_days(filters, before, columns, limit, ends)
     return _by_ids(filters, before, columns, limit, ends)
 

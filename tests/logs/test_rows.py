@@ -4,7 +4,7 @@ import html
 import itertools
 import random
 import re
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -86,6 +86,13 @@ def test_a_page_that_finds_little_says_how_far_it_looked(
     assert (found.rows, found.is_cut) == ([], True)
     assert found.older is not None
     assert found.older.at < NOW
+
+
+def test_a_look_for_a_long_text_is_cut_within_a_day(small_windows: None, planted: list[RequestLog]) -> None:
+    """Also for one that begins like an id, letter by letter."""
+    found = rows.newest(Filters(text="eee1f", status="ok"), budget=0.0)
+    assert found.is_cut and found.older is not None
+    assert found.older.at.time() != time()
 
 
 @pytest.mark.parametrize("budget", [10.0, 0.0], ids=["in time", "cut at once"])
