@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from settings_app.endpoints import ENDPOINTS
+from settings_app.logs.days import EARLIEST, LATEST
 from settings_app.logs.filters import NO_KEY, Filters
 from settings_app.models import RequestLog
 
@@ -74,6 +75,9 @@ class LogFilterForm(forms.Form):
         since, until = values.get("since"), values.get("until")
         if values.get("range") in ("", CUSTOM) and since and until and until <= since:
             raise ValidationError({"until": TURNED})
+        for name, moment in (("since", since), ("until", until)):
+            if moment:  # at the edge of the calendar its zone would lead out of it
+                values[name] = min(max(moment, EARLIEST), LATEST)
         return values
 
     def filters(self) -> Filters:

@@ -131,6 +131,23 @@ def test_filters_figures_and_every_form_of_export(api: httpx2.Client, asked: lis
     )
 
 
+@pytest.mark.parametrize(
+    ("query", "all_pass"),
+    [
+        ({"since": "0001-01-01T00:00:00+14:00"}, True),
+        ({"until": "9999-12-31T23:59:59-14:00"}, True),
+        ({"since": "9999-12-31T23:59:59-14:00"}, False),
+        ({"until": "0001-01-01T00:00:00+14:00"}, False),
+    ],
+)
+def test_a_time_at_the_edge_of_the_calendar_is_one(
+    api: httpx2.Client, asked: list[str], query: dict[str, Any], all_pass: bool
+) -> None:
+    assert found(api, **query) == (asked[::-1] if all_pass else [])
+    figures = api.get("/api/requests/figures", params=query).raise_for_status().json()
+    assert figures["count"] == (len(asked) if all_pass else 0)
+
+
 def test_pages_go_on_where_the_one_before_ended(api: httpx2.Client, asked: list[str]) -> None:
     seen: list[str] = []
     cursor = ""
