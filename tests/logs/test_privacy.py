@@ -1,5 +1,9 @@
-"""What was said, and every key, is planted wherever a request or a provider can say it; and is then found nowhere."""
+"""What was said, and every key, is planted wherever a request or a provider can say it; and is then found nowhere.
 
+A model's name, which is kept and shown, is looked for in the same places in the same way: and is found in all of them.
+"""
+
+import itertools
 import json
 import secrets
 import signal
@@ -35,6 +39,9 @@ HEADERS = (
     *("x-stainless-read-timeout", "x-request-timeout", "grpc-timeout", "x-envoy-expected-rq-timeout-ms"),
 )
 PART = 12  # characters: what was cut off is found too
+NAMED = f"zq{secrets.token_hex(12)}"  # a model of the provider's
+TOLD = {"rows", "csv", "json", "jsonl", "each", "live", "/metrics", "/api/settings/history"}
+TOLD |= {"/settings/", "/settings/logs/", "/history/"}  # where it stands of what is looked at later
 
 
 class Planted:
@@ -47,6 +54,7 @@ class Planted:
         return self.made.setdefault(where, f"zq{secrets.token_hex(12)}")
 
     def found_in(self, text: str) -> list[str]:
+        """The places whose secrets are in it, or the beginning or end of one."""
         text = text.lower()
         return [
             where
@@ -83,6 +91,7 @@ def of_this_machine(server: Server, http: httpx2.Client, planted: Planted) -> No
     http.post("/v1/embeddings", json={"model": "tiny", "input": planted["input"]})
     http.get(CHAT, params={"q": planted["query of a GET"]})
     http.get("/v1/models", params={"q": planted["query of models"]}).raise_for_status()
+    http.get(f"/v1/{NAMED}", params={"q": planted["query of nothing"]})
 
 
 def refused(server: Server, http: httpx2.Client, planted: Planted) -> None:
@@ -109,28 +118,30 @@ def of_a_provider(http: httpx2.Client, planted: Planted, afar: Provider) -> None
     model = planted["model echo"]
     whole = {"id": planted["id"], "model": model, "system_fingerprint": planted["print"], "choices": [choice]}
     afar.body = [json.dumps(whole).encode()]
-    assert planted["completion afar"] in http.post(CHAT, json=body(planted, model="afar")).text
+    assert planted["completion afar"] in http.post(CHAT, json=body(planted, model=NAMED)).text
     afar.body, afar.headers = None, {name: planted[f"its {name}"] for name in ("x-request-id", "server")}
     piece = {"model": model, **OpenAI().piece({"content": planted["streamed"]}, planted["streamed reason"])}
     afar.events = [piece, "[DONE]"]
-    assert planted["streamed"] in http.post(CHAT, json=body(planted, model="afar", stream=True)).text
+    assert planted["streamed"] in http.post(CHAT, json=body(planted, model=NAMED, stream=True)).text
     error = {name: planted[f"error {name}"] for name in ("message", "type", "code", "param")}
     afar.events = [OpenAI().piece({"content": "x"}), {"error": error}]
-    assert planted["error code"] in http.post(CHAT, json=body(planted, model="afar", stream=True)).text
+    assert planted["error code"] in http.post(CHAT, json=body(planted, model=NAMED, stream=True)).text
     afar.headers = {
         "retry-after": planted["retry-after"],
         "location": f"https://{planted['location']}.example",
     }
     afar.body, afar.events = [json.dumps({"error": error}).encode()], None
     for afar.status in (400, 401, 422, 429, 500, 302):
-        http.post(CHAT, json=body(planted, model="afar"))
+        http.post(CHAT, json=body(planted, model=NAMED))
         assert http.post(CHAT, json=body(planted, model="with-fallback")).status_code in (200, 400, 422)
     afar.status, afar.body = 200, [b"{" + planted["garbled"].encode()]
-    assert http.post(CHAT, json=body(planted, model="afar")).status_code == 502
+    assert http.post(CHAT, json=body(planted, model=NAMED)).status_code == 502
 
 
-def shown_while_it_runs(server: Server, ada: SignedIn, http: httpx2.Client, planted: Planted) -> str:
-    asked = {**LONG, **body(planted, model="afar", stream=True)}
+def shown_while_it_runs(
+    server: Server, ada: SignedIn, http: httpx2.Client, planted: Planted
+) -> dict[str, str]:
+    asked = {**LONG, **body(planted, model=NAMED, stream=True)}
     with http.stream("POST", CHAT, json=asked, params={"q": planted["query"]}) as answer, server.api() as api:
         lines = answer.iter_lines()  # kept: it leaves when it is forgotten
         next(lines)
@@ -146,8 +157,14 @@ def shown_while_it_runs(server: Server, ada: SignedIn, http: httpx2.Client, plan
             "extend": api.post(f"/api/requests/{id}/extend", json={"seconds": 60}).text,
             "cancel": api.post(f"/api/requests/{id}/cancel").text,
         }
-    assert [way for way, text in ways.items() if id not in text] == []
-    return "".join([*ways.values(), text_of(server.home / "db.sqlite3-wal")])
+    assert [way for way, text in ways.items() if id not in text or not is_told(text)] == []
+    return {**ways, "written ahead": text_of(server.home / "db.sqlite3-wal")}
+
+
+def is_told(text: str) -> bool:
+    told = Planted()
+    told.made = {"the model's name": NAMED}
+    return told.found_in(text) != []
 
 
 def text_of(file: Path) -> str:
@@ -155,34 +172,46 @@ def text_of(file: Path) -> str:
     return file.read_bytes().replace(b"\0", b"").decode(errors="replace")
 
 
-def shown_later(server: Server, ada: SignedIn) -> str:
-    seen = []
+def shown_later(server: Server, ada: SignedIn) -> dict[str, str]:
     until(lambda: server.rows("SELECT 1 FROM settings_app_requestlog WHERE status = 'cancelled'"))
     with server.api() as api:
         api.put("/api/settings/serving", json={"serve_metrics": True}).raise_for_status()
         rows = api.get("/api/requests", params={"limit": 500}).raise_for_status().json()["requests"]
         assert {row["status"] for row in rows} >= {"ok", "rejected", "error", "cancelled"}
-        seen += [json.dumps(rows)]
-        seen += [api.get(f"/api/requests/export?format={form}").text for form in ("csv", "json", "jsonl")]
-        seen += [
-            api.get(path).text for path in ("/api/requests/figures", "/api/settings/history", "/metrics")
-        ]
-    seen += [ada.get(path).text for path in ("/", "/settings/", "/settings/logs/", "/history/", "/models/")]
-    seen += [ada.get(f"/settings/logs/request/{row['id']}/").text for row in rows]
+        seen = {"rows": json.dumps(rows)}
+        for form in ("csv", "json", "jsonl"):
+            seen[form] = api.get(f"/api/requests/export?format={form}").text
+        for path in ("/api/requests/figures", "/api/settings/history", "/metrics"):
+            seen[path] = api.get(path).text
+    for path in ("/", "/settings/", "/settings/logs/", "/history/", "/models/"):
+        seen[path] = ada.get(path).text
+    seen["each"] = "".join(ada.get(f"/settings/logs/request/{row['id']}/").text for row in rows)
     with ada.http.stream("GET", "/settings/logs/live/?after=0") as live:
-        seen.append(next(line for line in live.iter_lines() if line.startswith("data: ")))
-    return "".join(seen)
+        seen["live"] = "".join(itertools.takewhile(str.strip, live.iter_lines()))
+    assert {where for where, text in seen.items() if is_told(text)} == TOLD
+    return seen
 
 
-def stored(server: Server) -> str:
+def stored(server: Server) -> dict[str, str]:
     """All rows of all tables, and every file of the home, byte for byte; before and after what was written ahead."""
-    seen = [text_of(file) for file in server.home.rglob("*") if file.is_file()]
+    seen = {
+        "files": "".join(text_of(file) for file in server.home.rglob("*") if file.is_file()),
+        "tables": "",
+    }
     with closing(sqlite3.connect(server.home / "db.sqlite3", timeout=10)) as database:
         for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            seen.append(repr(database.execute(f'SELECT * FROM "{table}"').fetchall()))
+            seen["tables"] += repr(database.execute(f'SELECT * FROM "{table}"').fetchall())
         assert database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
-    seen += [text_of(file) for file in server.home.glob("db.sqlite3*")]
-    return "".join(seen)
+    seen["database"] = "".join(text_of(file) for file in server.home.glob("db.sqlite3*"))
+    assert [where for where, text in seen.items() if not is_told(text)] == []
+    return seen
+
+
+def test_what_was_cut_or_is_written_in_other_letters_is_found() -> None:
+    planted_ = Planted()
+    for said in (planted_["a"], planted_["b"][:PART], planted_["c"][-PART:], planted_["d"].upper()):
+        assert len(planted_.found_in(f"x{said}x")) == 1
+    assert planted_.found_in(planted_["a"][1:PART]) == []
 
 
 def test_nothing_of_what_was_said_nor_a_key_is_kept_or_shown(server: Server) -> None:
@@ -193,7 +222,7 @@ def test_nothing_of_what_was_said_nor_a_key_is_kept_or_shown(server: Server) -> 
         server.http(headers=headers(planted_, key)) as http,
         server.http() as pages,
     ):
-        rule(server, afar, "afar")
+        rule(server, afar, NAMED)
         causes = ["error", "overload", "timeout"]
         here = {"provider": None, "target_model": "tiny", "causes": causes}
         rule(server, afar, "with-fallback", fallbacks=[here])
@@ -203,16 +232,17 @@ def test_nothing_of_what_was_said_nor_a_key_is_kept_or_shown(server: Server) -> 
         of_a_provider(http, planted_, afar)
         afar.forget()
         afar.endless = True
-        seen = {"while it runs": shown_while_it_runs(server, ada, http, planted_)}
-        seen["later"] = shown_later(server, ada)
-        seen["stored"] = stored(server)
+        seen = shown_while_it_runs(server, ada, http, planted_)
+        seen |= shown_later(server, ada)
+        seen |= stored(server)
+        assert "500 provider_failed" in seen["tables"]  # it was looked at where a provider's words would be
         with (
             suppress(httpx2.HTTPError),
-            http.stream("POST", CHAT, json=body(planted_, model="afar", stream=True)),
+            http.stream("POST", CHAT, json=body(planted_, model=NAMED, stream=True)),
         ):
             server.stop(signal.SIGKILL)
-    seen["after a kill"] = stored(server)
+    seen |= {f"{where} after a kill": text for where, text in stored(server).items()}
     seen["log"] = "\n".join(server.lines)
-    assert "500 provider_failed" in seen["stored"]  # it was looked at where a provider's words would be
+    assert is_told(seen["log"])
     assert {where: found for where, text in seen.items() if (found := planted_.found_in(text))} == {}
     assert len(planted_.made) > 40
