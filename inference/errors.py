@@ -10,12 +10,13 @@ ApiError
 │   ├── MethodNotAllowed  405
 │   ├── BodyTooLate       408   the only one that says the client was slow
 │   ├── BodyTooLarge      413
-│   ├── QueueFull         429
-│   ├── Unattainable      503   the queue alone would take longer than the deadline
+│   ├── ComeAgain               with a Retry-After
+│   │   ├── QueueFull     429
+│   │   ├── Unattainable  503   the queue alone would take longer than the deadline
+│   │   ├── Busy          503   the event loop does not answer another thread
+│   │   └── Draining      503   the server is going down
 │   ├── InsufficientMemory 503  the model does not fit in the pool's memory
-│   ├── Unroutable        503   all rules that match name a provider that cannot be used
-│   ├── Busy              503   the event loop does not answer another thread
-│   └── Draining          503   the server is going down
+│   └── Unroutable        503   all rules that match name a provider that cannot be used
 ├── DeadlineExceeded      504   in-band once the stream has begun
 ├── Cancelled             410   by the operator; in-band once the stream has begun
 ├── RunnerFailed          503   in-band once the stream has begun
@@ -113,28 +114,46 @@ class BodyTooLarge(Refusal):
     status = 413
 
 
-class QueueFull(Refusal):
-    """`retry_after`: seconds after which there should be a place."""
+class ComeAgain(Refusal):
+    """It can be done later. `retry_after`: seconds after which there should be a place, or time, or a server."""
 
+    status = 503
+    type = "overloaded_error"
+    word: str  # its code
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        headers = {"retry-after": str(math.ceil(retry_after)), "x-should-retry": "true"}
+        super().__init__(message, code=self.word, headers=headers)
+
+
+class QueueFull(ComeAgain):
     cause = "overload"
     status = 429
     type = "rate_limit_error"
-
-    def __init__(self, message: str, *, retry_after: float) -> None:
-        headers = {"retry-after": str(math.ceil(retry_after)), "x-should-retry": "true"}
-        super().__init__(message, code="queue_full", headers=headers)
+    word = "queue_full"
 
 
-class Unattainable(Refusal):
-    """Admission: better told now than after a wait. `retry_after`: seconds after which there should be time."""
+class Unattainable(ComeAgain):
+    """Admission: better told now than after a wait."""
 
     cause = "overload"
-    status = 503
-    type = "overloaded_error"
+    word = "deadline_unattainable"
 
-    def __init__(self, message: str, *, retry_after: float) -> None:
-        headers = {"retry-after": str(math.ceil(retry_after)), "x-should-retry": "true"}
-        super().__init__(message, code="deadline_unattainable", headers=headers)
+
+class Busy(ComeAgain):
+    """Met by pages and the API, which run beside the event loop and ask it."""
+
+    word = "busy"
+
+    def __init__(self) -> None:
+        super().__init__("The server is too busy to answer. Nothing was changed; try again.", retry_after=5)
+
+
+class Draining(ComeAgain):
+    word = "draining"
+
+    def __init__(self) -> None:
+        super().__init__("The server is stopping. Try again when it is back.", retry_after=10)
 
 
 class InsufficientMemory(Refusal):
@@ -156,30 +175,6 @@ class Unroutable(Refusal):
     def __init__(self, message: str) -> None:
         headers = {"x-should-retry": "false"}
         super().__init__(message, code="provider_unavailable", param="model", headers=headers)
-
-
-class Busy(Refusal):
-    """Met by pages and the API, which run beside the event loop and ask it."""
-
-    status = 503
-    type = "overloaded_error"
-
-    def __init__(self) -> None:
-        headers = {"retry-after": "5", "x-should-retry": "true"}
-        super().__init__(
-            "The server is too busy to answer. Nothing was changed; try again.", code="busy", headers=headers
-        )
-
-
-class Draining(Refusal):
-    status = 503
-    type = "overloaded_error"
-
-    def __init__(self) -> None:
-        headers = {"retry-after": "10", "x-should-retry": "true"}
-        super().__init__(
-            "The server is stopping. Try again when it is back.", code="draining", headers=headers
-        )
 
 
 class DeadlineExceeded(ApiError):
