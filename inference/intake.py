@@ -30,25 +30,17 @@ async def body_in_time(arrival: Arrival, scope: Any, receive: Receive, send: Sen
     if scope["method"] not in READS_BODY:
         return receive
     seconds = (await stored.current()).timeouts[BY_PATH[arrival.path].key]
-    until = arrival.at + seconds
-    messages: list[Any] = []
-    size = 0
     try:
-        while not messages or messages[-1].get("more_body"):
-            messages.append(await asyncio.wait_for(receive(), until - time.monotonic()))
-            if messages[-1]["type"] == "http.disconnect":
-                request_log.over(arrival)
-                return None
-            size += len(messages[-1].get("body", b""))
-            if size > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-                most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20
-                raise BodyTooLarge(f"The body is larger than {most} MiB.", code="body_too_large")
+        messages = await _read(receive, arrival.at + seconds)
     except TimeoutError:
         error = BodyTooLate(f"The body did not arrive within {number_text(seconds)} s.", code="body_too_late")
-        await _refuse(send, arrival, error)
+        await _refuse(send, arrival, error, seconds)
         return None
     except BodyTooLarge as too_large:
-        await _refuse(send, arrival, too_large)
+        await _refuse(send, arrival, too_large, seconds)
+        return None
+    if messages[-1]["type"] == "http.disconnect":
+        request_log.over(arrival)
         return None
 
     async def again() -> Any:
@@ -57,12 +49,27 @@ async def body_in_time(arrival: Arrival, scope: Any, receive: Receive, send: Sen
     return again
 
 
-async def _refuse(send: Send, arrival: Arrival, error: ApiError) -> None:
+async def _read(receive: Receive, until: float) -> list[Any]:
+    """Up to its end, or the client's. `until`: seconds of `time.monotonic()`. Raises TimeoutError and BodyTooLarge."""
+    messages: list[Any] = []
+    size = 0
+    while not messages or messages[-1].get("more_body"):
+        messages.append(await asyncio.wait_for(receive(), until - time.monotonic()))
+        size += len(messages[-1].get("body", b""))
+        if size > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20
+            raise BodyTooLarge(f"The body is larger than {most} MiB.", code="body_too_large")
+    return messages
+
+
+async def _refuse(send: Send, arrival: Arrival, error: ApiError, seconds: float) -> None:
     request_log.over(arrival, error)
     headers = [
         (b"content-type", b"application/json"),
         (b"connection", b"close"),
         (b"x-request-id", arrival.id.encode()),
+        (b"x-mlx-deadline-seconds", number_text(seconds).encode()),
+        (b"x-mlx-deadline-source", b"endpoint"),
     ]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send(

@@ -26,6 +26,7 @@ def test_a_body_that_is_too_large_is_refused(server: Server) -> None:
     with server.http() as http:
         answer = http.post(CHAT, content=large)
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+    assert answer.headers["x-mlx-deadline-seconds"] == "900"
     row = server.logged(answer.headers["x-request-id"])
     assert (row["status"], row["http_status"], row["error_code"]) == ("rejected", 413, "body_too_large")
     with server.api() as api:

@@ -107,6 +107,7 @@ def test_a_body_that_does_not_come_is_a_408(own_server: Server) -> None:
         answer = slow.makefile("rb").read().decode()
     assert answer.startswith("HTTP/1.1 408 ")
     assert '"body_too_late"' in answer
+    assert "x-mlx-deadline-seconds: 0.5\r\nx-mlx-deadline-source: endpoint" in answer
     assert 0.4 < time.monotonic() - began < 2
     row = own_server.logged(answer.split("x-request-id: ")[1].split()[0])
     assert (row["status"], row["http_status"], row["error_code"]) == ("rejected", 408, "body_too_late")
