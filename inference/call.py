@@ -61,6 +61,7 @@ class Call:
     cancelled: Cancelled | None = None  # by the operator; what it is going to end with
     abort: Callable[[], object] = lambda: None
     begun: bool = False  # from here on `completion.run` sees to its end
+    ended: bool = False  # and it has; its rows may still have to stop
     outcome: Outcome | None = None
     row_ids: list[str] = field(default_factory=list)
     progress: dict[str, tuple[int, int]] = field(

@@ -73,8 +73,9 @@ class Writer:
             self._journal.begin(call.id, request_row.trace(call))
 
     def ended(self, call: Call) -> None:
-        if not call.stopping:
-            self.put(request_row.row(call))
+        """It has its outcome, and nothing is added to it but how long its rows take to stop."""
+        call.ended = True
+        self._put_if_over(call)
 
     def stopping(self, call: Call) -> None:
         call.stopping += 1
@@ -83,8 +84,7 @@ class Writer:
         call.stopping -= 1
         if stop_latency is not None:
             call.stop_latency = max(call.stop_latency or 0.0, stop_latency)
-        if not call.stopping and call.outcome is not None:
-            self.put(request_row.row(call))
+        self._put_if_over(call)
 
     def put(self, row: RequestLog) -> None:
         self._open.discard(row.request_id)
@@ -118,6 +118,11 @@ class Writer:
         """Writes all that waits, after whoever writes already. What the database refuses is tried again later."""
         async with self._writing:
             await self._flush()
+
+    def _put_if_over(self, call: Call) -> None:
+        """An outcome alone is no end: one whose time is up may wait for its client to read, for as long as it likes."""
+        if call.ended and not call.stopping:
+            self.put(request_row.row(call))
 
     async def _flush(self) -> None:
         self._filled.clear()

@@ -20,6 +20,7 @@ from inference import request_log
 from settings_app.models import RequestLog
 from tests.conftest import FLOOR, warm
 from tests.logs.seeded import row
+from tests.protocols import OpenAI
 from tests.server import Server, environment, manage, serving
 from tests.v1.asking import CHAT, LONG, LONG_PROMPT, SHORT, ask, unread
 from tests.v1.routed import planted, rule
@@ -139,6 +140,34 @@ def test_a_server_that_stops_while_its_log_is_written_loses_and_doubles_no_row(h
     assert set(answered) <= set(logged)
     assert set(logged.values()) == {1}
     assert list(home.glob("in_flight.*")) == []
+
+
+def test_a_target_that_lets_go_only_after_the_deadline_makes_no_second_row(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    """The provider was asked after it, and has used up the time; the client reads nothing, and leaves at last."""
+    manage(environment(tmp_path, **FLOOR), "add_model", "tiny", str(tiny_model))
+    with serving(tmp_path, **FLOOR) as server, planted(server) as afar, server.api() as api:
+        warm(server)
+        afar.events = [OpenAI().piece({"content": "." * 2**18})] * 400
+        later = {"provider": afar.id, "target_model": "large", "causes": ["timeout"], "after_seconds": 0.4}
+        wanted = {"pattern": "here-first", "provider": None, "target_model": "tiny", "fallbacks": [later]}
+        api.post("/api/settings/rules", json=wanted).raise_for_status()
+        with ExitStack() as stack:
+            with standing_still(server.runner_pids()[0]):
+                asked = {**LONG, "model": "here-first", "stream": True, "timeout": 1}
+                stack.enter_context(unread(server, asked))
+                assert afar.left.wait(10)
+            assert ask(server, **SHORT).status_code == 200  # it has read what it was told before
+            (id,) = phases(api)
+        row = server.logged(id)
+        assert (row["status"], row["phase"], row["backend"]) == ("timeout", "cloud", "Afar")
+        assert row["fell_back"] == "local tiny: did not begin in time"
+        assert row["stop_latency_ms"] is not None
+        server.logged(
+            ask(server, **{**SHORT, "model": "nobody"}).headers["x-request-id"]
+        )  # and what came before it
+        assert not any("cannot be written" in line for line in server.lines)
 
 
 def test_a_writer_that_is_told_to_end_ends_and_keeps_what_could_not_be_written(
