@@ -60,6 +60,7 @@ class Call:
     answering: bool = False  # the status line is out
     cancelled: Cancelled | None = None  # by the operator; what it is going to end with
     abort: Callable[[], object] = lambda: None
+    cut: ApiError | None = None  # by the server, which stops; what it is going to end with
     begun: bool = False  # from here on `completion.run` sees to its end
     ended: bool = False  # and it has; its rows may still have to stop
     outcome: Outcome | None = None
@@ -151,9 +152,10 @@ class Call:
         self.abort()
 
     def left(self) -> None:
-        """Its client is gone; one that was cancelled before may have left for that."""
-        if self.cancelled is not None:
-            self.failed(self.cancelled)
+        """Its client is gone; from one that was cancelled or cut before it may have gone for that."""
+        told = self.cancelled or self.cut
+        if told is not None:
+            self.failed(told)
         else:
             self.end(Outcome("client_closed", 200 if self.answering else None))
 

@@ -124,7 +124,8 @@ def is_draining() -> bool:
 def fail_all() -> None:
     """Ends what still runs, and says why."""
     for call in calls():
-        call.inbox.fail(Draining())
+        call.cut = Draining()
+        call.inbox.fail(call.cut)
 
 
 def _place(call: Call) -> Place:

@@ -6,14 +6,20 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import FLOOR, warm
+from tests.protocols import OpenAI
+from tests.provider import Provider
+from tests.running.in_flight import running
 from tests.server import Server, alive, environment, manage, serving
 from tests.v1.asking import LONG, SHORT, ask, streaming, unread
+from tests.v1.routed import planted, rule
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -126,7 +132,12 @@ def test_a_client_that_leaves_before_its_body_was_there_has_a_row(own_server: Se
 
 
 def test_a_stopping_server_tells_its_streams_why(own_server: Server) -> None:
-    with streaming(own_server, 1) as (answer,), unread(own_server, {}, "/v1/embeddings", share=0.5):
+    with (
+        planted(own_server) as afar,
+        streaming(own_server, 1) as (answer,),
+        unread(own_server, {}, "/v1/embeddings", share=0.5),
+        one_that_reads_nothing(own_server, afar),
+    ):
         stopper = threading.Thread(target=own_server.stop)
         stopper.start()
         os.kill(own_server.runner_pids()[0], signal.SIGSTOP)  # else it might be done in time
@@ -135,5 +146,17 @@ def test_a_stopping_server_tells_its_streams_why(own_server: Server) -> None:
     assert '"draining"' in error
     assert done == "data: [DONE]"
     query = "SELECT * FROM settings_app_requestlog WHERE streamed OR endpoint = '/v1/embeddings'"
-    rows = own_server.rows(query)  # and of the one whose body was still to come
-    assert [(row["status"], row["error_code"]) for row in rows] == [("rejected", "draining")] * 2
+    rows = own_server.rows(
+        query
+    )  # and of the one whose body was still to come, and of the one that is not read
+    assert [(row["status"], row["error_code"]) for row in rows] == [("rejected", "draining")] * 3
+
+
+@contextmanager
+def one_that_reads_nothing(server: Server, afar: Provider) -> Iterator[None]:
+    """Its answer is being sent, and will be until somebody ends that."""
+    afar.events = [OpenAI().piece({"content": "." * 2**18})] * 400
+    rule(server, afar, "afar")
+    with unread(server, {**LONG, "model": "afar", "stream": True}), server.api() as api:
+        until(lambda: any(call["phase"] == "cloud" and call["completion_tokens"] for call in running(api)))
+        yield
