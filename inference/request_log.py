@@ -6,6 +6,7 @@ import secrets
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -183,7 +184,8 @@ def write_batch(batch: list[RequestLog]) -> list[RequestLog]:
     except OperationalError:  # it is locked, or the disk full
         raise
     except Exception:
-        return [row for row in batch if not _is_written(row)]
+        with transaction.atomic():  # all or none: what is tried again is not there already
+            return [row for row in batch if not _is_written(row)]
     return []
 
 
@@ -202,11 +204,23 @@ def _is_written(row: RequestLog) -> bool:
 def _write_interrupted() -> int:
     count = 0
     for path, traces in left_behind(settings.HOME):
-        ids = [trace["request_id"] for trace in traces]
+        found = _interrupted(traces)
+        ids = [row.request_id for row in found]
         written = set(RequestLog.objects.filter(request_id__in=ids).values_list("request_id", flat=True))
-        rows = [request_row.interrupted_row(trace) for trace in traces if trace["request_id"] not in written]
+        rows = [row for row in found if row.request_id not in written]
         for first in range(0, len(rows), BATCH_ROWS):
             write_batch(rows[first : first + BATCH_ROWS])
         path.unlink(missing_ok=True)
         count += len(rows)
     return count
+
+
+def _interrupted(traces: list[dict[str, Any]]) -> list[RequestLog]:
+    """One that cannot be read is passed over: else no start would get past it, nor write the others."""
+    rows = []
+    for trace in traces:
+        try:
+            rows.append(request_row.interrupted_row(trace))
+        except (KeyError, TypeError, ValueError) as error:  # of a version that names its columns otherwise
+            log.warning("a request that was interrupted cannot be read back: %s", error)
+    return rows

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from inference import journal, metrics, request_log
 from inference.journal import Journal, left_behind
@@ -18,7 +20,7 @@ from settings_app.models import RequestLog
 from tests.conftest import FLOOR, warm
 from tests.logs.seeded import row
 from tests.server import Server, environment, manage, serving
-from tests.v1.asking import LONG, SHORT, ask
+from tests.v1.asking import CHAT, LONG, SHORT, ask
 from tests.v1.signed_in import SignedIn
 from tests.waiting import until
 
@@ -230,6 +232,44 @@ def test_a_row_that_cannot_be_written_does_not_hold_up_the_others(
     rows = [row(1), row(2, model="\ud800"), row(3)]
     assert request_log.write_batch(rows) == [rows[1]]
     assert f"{rows[1].request_id} cannot be written" in caplog.text
+
+
+def test_what_is_tried_again_is_not_there_already(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk fills up while the rows of a batch are written one by one, for one of them cannot be."""
+    rows = [row(1), row(2, model="\ud800"), row(3)]
+    save = RequestLog.save
+
+    def fail_at_the_last(self: RequestLog, **options: Any) -> None:
+        if self is rows[-1]:
+            raise OperationalError("database or disk is full")
+        save(self, **options)
+
+    with monkeypatch.context() as full, pytest.raises(OperationalError):
+        full.setattr(RequestLog, "save", fail_at_the_last)
+        request_log.write_batch(rows)
+    assert request_log.write_batch(rows) == [rows[1]]
+    assert set(RequestLog.objects.values_list("request_id", flat=True)) == {
+        rows[0].request_id,
+        rows[2].request_id,
+    }
+
+
+def test_a_trace_that_cannot_be_read_holds_up_no_other(
+    db: None, tmp_path: Path, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A server of another version, with other columns, was killed."""
+    settings.HOME = tmp_path
+    good = {"endpoint": CHAT, "model": "tiny", "api_key": "", "streamed": False, "at": "2026-01-01T00:00:00Z"}
+    kept = Journal(tmp_path, "a")
+    traces: dict[str, dict[str, Any]] = {"r1": {"no_such_column": 1}, "r2": {}, "r3": {"at": "soon"}}
+    for id, told in traces.items():
+        kept.begin(id, {**good, "request_id": id, **told})
+    kept.begin("r4", {})
+    kept.close()
+    assert request_log._write_interrupted() == 1
+    assert [row.request_id for row in RequestLog.objects.all()] == ["r2"]
+    assert caplog.text.count("cannot be read back") == 3
+    assert list(tmp_path.glob("in_flight.*")) == []
 
 
 def test_a_row_that_cannot_be_counted_is_written_all_the_same(
