@@ -46,7 +46,8 @@ def stopped_in_a_stream(home: Path, how: signal.Signals) -> tuple[Server, str, s
             server.http(headers=headers) as http,
             http.stream("POST", "/v1/chat/completions", json=body) as answer,
         ):
-            next(answer.iter_lines())
+            lines = answer.iter_lines()  # kept: it leaves when it is forgotten
+            next(lines)
             done = ask(server, **SHORT).headers["x-request-id"]  # perhaps not yet written
             (file,) = home.glob("in_flight.*")
             held = file.read_bytes()
@@ -88,7 +89,8 @@ def stop_with_a_live_view(server: Server) -> None:
     with server.http() as http:
         SignedIn(server, http)
         with http.stream("GET", "/settings/logs/live/?after=0") as stream:
-            next(stream.iter_lines())
+            lines = stream.iter_lines()  # kept: it leaves when it is forgotten
+            next(lines)
             began = time.monotonic()
             server.stop()
             assert time.monotonic() - began < 6  # what is not told to end is cut after 10 s
