@@ -115,6 +115,9 @@ class Call:
         }
 
     def enter(self, phase: Phase) -> None:
+        """Once it has its outcome nothing is added to its times."""
+        if self.outcome is not None:
+            return
         now = time.monotonic()
         self.spent[self.phase] += now - self.entered
         self.phase, self.entered = phase, now
@@ -124,6 +127,10 @@ class Call:
     def note_first_token(self) -> None:
         if self.first_token is None:
             self.first_token = time.monotonic() - self.arrived
+
+    def work_ended(self, at: float) -> None:
+        """At this moment of `time.monotonic()`. What came since, for its client did not read, is none of its time."""
+        self.entered += max(0.0, time.monotonic() - max(at, self.entered))
 
     def turn_to(self, target: Target) -> None:
         """The next target gets the request, as new; its clock runs on."""
@@ -153,6 +160,8 @@ class Call:
 
     def left(self) -> None:
         """Its client is gone; from one that was cancelled or cut before it may have gone for that."""
+        if self.cancelled is None:
+            self._expire_if_late()
         told = self.cancelled or self.cut
         if told is not None:
             self.failed(told)
@@ -163,6 +172,9 @@ class Call:
         """The operator's word: the work ends at once, and the client is told as soon as it reads."""
         if self.cancelled is not None:
             return
+        if self.deadline.remaining() <= 0:
+            self.work_ended(self.deadline.at)
+            self._expire_if_late()
         where, elapsed = self._elapsed()
         extra = {"phase": self.phase.value, "elapsed": elapsed, "request_id": self.id}
         self.cancelled = Cancelled(
@@ -198,6 +210,11 @@ class Call:
                 "request_id": self.id,
             },
         )
+
+    def _expire_if_late(self) -> None:
+        """Its time was up while its client did not read, so that nobody saw it."""
+        if self.outcome is None and self.deadline.remaining() <= 0:
+            self.expire()
 
     def _elapsed(self) -> tuple[str, dict[str, float]]:
         """Seconds by phase up to now, in words and by name."""

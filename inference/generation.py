@@ -127,3 +127,5 @@ def _note_gone(call: Call, event: Done) -> None:
     call.progress[event.id] = (event.prompt_tokens, event.cached_tokens)
     if event.stop_latency is not None:
         call.stop_latency = max(call.stop_latency or 0.0, event.stop_latency)
+        if event.reason == "deadline":
+            call.work_ended(call.deadline.at + event.stop_latency)

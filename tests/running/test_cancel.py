@@ -12,11 +12,10 @@ import openai
 import pytest
 
 from tests.conftest import warm
-from tests.protocols import OpenAI
 from tests.provider import Provider
-from tests.running.in_flight import Asking, cancel, extend, one_in, running
+from tests.running.in_flight import Asking, cancel, one_in, running
 from tests.server import Server
-from tests.v1.asking import BATCH_ROWS, LONG, LONG_PROMPT, SHORT, streaming, unread
+from tests.v1.asking import BATCH_ROWS, LONG, LONG_PROMPT, SHORT, streaming
 from tests.v1.routed import rule
 from tests.v1.test_embeddings import MANY
 from tests.v1.test_embeddings import MODEL as EMBEDDER
@@ -97,42 +96,6 @@ def test_the_place_of_a_cancelled_one_is_free_at_once(server: Server, api: httpx
         one_in(api, "queue")
         cancel(api, running(api)[0]["id"])
         assert waiting.answer.status_code == 200
-
-
-def test_the_provider_stops_also_when_the_client_does_not_read(
-    server: Server, api: httpx2.Client, afar: Provider
-) -> None:
-    """The request is stuck in the sending of what it has; the work need not wait for that."""
-    afar.events = [OpenAI().piece({"content": "." * 2**18})] * 400
-    with unread(server, {**LONG, "model": "afar", "stream": True}):
-        found, seen = one_in(api, "cloud"), -1
-        while found["completion_tokens"] != seen or not seen:
-            seen = found["completion_tokens"]
-            time.sleep(0.2)
-            found = one_in(api, "cloud")
-        cancel(api, found["id"])
-        assert afar.left.wait(5)
-        assert running(api)[0]["cancelled"]
-    assert server.logged(found["id"])["status"] == "cancelled"
-
-
-@pytest.mark.parametrize("applied", [False, True])
-def test_the_provider_stops_at_the_deadline_also_when_the_client_does_not_read(
-    server: Server, api: httpx2.Client, afar: Provider, applied: bool
-) -> None:
-    """Also at one that was shortened meanwhile. The request is over then, whenever its client leaves."""
-    afar.events = [OpenAI().piece({"content": "." * 2**18})] * 400
-    with unread(server, {**LONG, "model": "afar", "stream": True, **({} if applied else {"timeout": 1})}):
-        found = one_in(api, "cloud")
-        if applied:
-            api.put("/api/settings/timeouts", json={"chat_seconds": 1, "apply_to_running": True})
-        assert afar.left.wait(5)
-        time.sleep(0.5)
-        assert running(api)[0]["remaining_seconds"] == 0
-        assert extend(api, found["id"]).status_code == 404
-    row = server.logged(found["id"])
-    assert (row["status"], row["phase"], row["http_status"]) == ("timeout", "cloud", 200)
-    assert row["total_ms"] == pytest.approx(1000, abs=1000 if applied else 300)
 
 
 @pytest.mark.parametrize("stream", [False, True])
