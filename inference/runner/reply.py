@@ -19,7 +19,7 @@ def reply_to(row: Add, prompt: list[int], tags: Tags) -> "Reply":
         return Reply(row.id, Segments(), None, stop)
     tools = row.prompt.tools
     calls = tags.calls(tools) if tools is not None else None
-    only_json = row.format is not None and tools is None
+    only_json = row.format is not None
     return Reply(row.id, tags.segments(row.prompt, prompt), calls, stop, only_json=only_json)
 
 
@@ -44,7 +44,7 @@ class Reply:
         self._segments = segments
         self._format = calls
         self._stop = stop
-        self._only_json = only_json  # once it has begun nothing else comes: a tag in it is a text's
+        self._only_json = only_json  # once an answer has begun nothing else comes: a tag in it is a text's
         self._state = segments.state
         self._call: list[str] = []
         self._begins = self._state == "reasoning"  # right after a tag: the whitespace there is the tag's
