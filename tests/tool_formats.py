@@ -87,6 +87,34 @@ FORMATS = {
         THINK,
         opens_thinking=True,
     ),
+    "minimax": Format(
+        "<minimax:tool_call>",
+        '<minimax:tool_call>\n<invoke name="weather">\n<parameter name="city">Köln</parameter>\n'
+        '<parameter name="days">3</parameter>\n</invoke>\n'
+        '<invoke name="time">\n<parameter name="zone">CET</parameter>\n</invoke>\n</minimax:tool_call>',
+        ("<minimax:tool_call>", "</minimax:tool_call>", *THINK),
+        THINK,
+    ),
+    "minicpm": Format(
+        '<function name="f"><param name="p">',
+        '<function name="weather"><param name="city">Köln</param><param name="days">3</param></function>\n'
+        '<function name="time"><param name="zone">CET</param></function>',
+        THINK,
+        THINK,
+    ),
+    "function-gemma": Format(
+        "<start_function_call>",
+        "<start_function_call>call:weather{city:<escape>Köln<escape>,days:3}<end_function_call>"
+        "<start_function_call>call:time{zone:<escape>CET<escape>}<end_function_call>",
+        ("<start_function_call>", "<end_function_call>", "<escape>"),
+    ),
+    "muse": Format(
+        "<atem:function_calls>",
+        '<atem:function_calls><atem:invoke name="weather"><atem:parameter name="city">Köln</atem:parameter>'
+        '<atem:parameter name="days">3</atem:parameter></atem:invoke><atem:invoke name="time">'
+        '<atem:parameter name="zone">CET</atem:parameter></atem:invoke></atem:function_calls>',
+        ("<atem:function_calls>", "</atem:function_calls>"),
+    ),
     "kimi": Format(
         "<|tool_calls_section_begin|>",
         "<|tool_calls_section_begin|><|tool_call_begin|>functions.weather:0<|tool_call_argument_begin|>"

@@ -3,8 +3,9 @@
 from typing import Any
 
 from inference.messages import Add, ChatPrompt, JsonFormat, Tools
-from inference.runner.call_forms import NoForm, body_of, functions_of
-from inference.runner.form import Form, Part, Tag
+from inference.runner.call_forms import body_of, functions_of
+from inference.runner.form import Form, Part, Tag, lacking
+from inference.runner.members import NoForm
 from inference.runner.unusable import Unusable
 
 
@@ -33,7 +34,8 @@ def _thought(form: Form, tokenizer: Any, begun: bool, tools: Tools | None) -> st
     begin = Tag(tokenizer.think_start, tuple(tokenizer.think_start_tokens))
     end = Tag(tokenizer.think_end, tuple(tokenizer.think_end_tokens))
     # A call that begins in a thought would be one, and would be held to nothing.
-    thought = f"{form.until(end, without=_call_start(tokenizer) if tools is not None else None)} lines"
+    text = "TEXT" if tools is None else f"TEXT & {lacking(tokenizer.tool_call_start)}"
+    thought = f"{form.until(end, text)} lines"
     return thought if begun else f"({form.tag(begin)} {thought})?"
 
 
@@ -66,6 +68,8 @@ def _call(form: Form, tokenizer: Any, format: JsonFormat | None, tools: Tools) -
         inner = body(form, functions_of(tools.functions, tools.only), tag, tools.parallel)
     except NoForm as error:
         raise Unusable("unsupported_value", str(error), "tools") from error
+    except RecursionError:
+        raise Unusable("invalid_schema", "The parameters of a tool are nested too deeply.", "tools") from None
     if not tokenizer.tool_call_end:
         return start, inner, False
     end = form.tag(Tag(tokenizer.tool_call_end, tuple(tokenizer.tool_call_end_tokens)))

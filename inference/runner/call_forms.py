@@ -1,38 +1,22 @@
 """How models write calls of tools, as grammars: between the tag that begins them and the one that ends them.
 
 What is said in these forms is read by mlx_lm's parsers without loss: the arguments that are read fit their schemas.
-Forms whose parsers guess at types (GLM's, MiniMax's) are left out: a text "5" would become a number there.
 """
 
 import json
 import keyword
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any
 
-from inference.runner.form import Form, Part, Tag, literal
+from inference.runner.form import Form, Part, Tags, literal
+from inference.runner.gemma_calls import function_gemma, gemma_4
+from inference.runner.members import Function, NoForm, check_name, in_order, members_of
+from inference.runner.tag_dialects import GLM, MINICPM, MINIMAX, QWEN
 
 NAME = re.compile(r"[\w-]+", re.ASCII)
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
-# What a schema may say of an object whose members are written one by one.
-OF_MEMBERS = {"type", "properties", "required", "additionalProperties"}
-DEFINITIONS = ("$defs", "definitions")
-SAYS_NOTHING = {"title", "description", "default", "examples", "$schema", *DEFINITIONS}
 
-
-class NoForm(Exception):
-    """A function that cannot be called in this form. The message is for the client."""
-
-
-@dataclass(frozen=True)
-class Function:
-    name: str
-    arguments: Part
-
-
-Tags = Callable[[str], Tag]
-"""A tag by its text; without tokens if the tokenizer has none of its own for it."""
 Body = Callable[[Form, list[Function], Tags, bool], str]
 """Adds rules for what stands between the tags, and gives the name of their first. True: it may be several calls."""
 
@@ -47,6 +31,12 @@ def body_of(tokenizer: Any, tags: Tags) -> Body | None:
         "longcat": _json_object,
         "kimi_k2": _kimi,
         "pythonic": _pythonic,
+        "qwen3_coder": QWEN.body,
+        "glm47": GLM.body,  # and Laguna's, which is the same
+        "minimax_m2": MINIMAX.body,
+        "minicpm5": MINICPM.body,
+        "gemma4": gemma_4,
+        "function_gemma": function_gemma,
     }.get(parser)
 
 
@@ -118,48 +108,15 @@ def _pythonic(form: Form, functions: list[Function], tags: Tags, several: bool) 
 
 
 def _pythonic_call(form: Form, number: int, function: Function) -> str:
-    """Its arguments in the schema's order. A rule for what may follow if none was said yet, and one if some was."""
-    schema = json.loads(function.arguments.schema)
-    members = _members(schema, function)
-    needed = schema.get("required", [])
-    first, more = (f"args_{number}", f"more_{number}")
-    for place, (name, value) in enumerate(members):
-        said = f"{literal(f'{name}=')} {form.part(value)} {more}_{place + 1}"
-        skipped = [] if name in needed else [place + 1]
-        form.rule(f"{first}_{place}", said, *(f"{first}_{next}" for next in skipped))
-        form.rule(f"{more}_{place}", f"/, ?/ {said}", *(f"{more}_{next}" for next in skipped))
-    form.rule(f"{first}_{len(members)}", '""')
-    form.rule(f"{more}_{len(members)}", '""')
-    return f'{literal(f"{function.name}(")} {first}_0 ")"'
-
-
-def _members(schema: dict[str, Any], function: Function) -> list[tuple[str, Part]]:
-    """The properties, each with the definitions that it may refer to. Raises NoForm."""
-    properties = schema.get("properties", {})
-    beside = schema.keys() - OF_MEMBERS - SAYS_NOTHING
-    unnamed = [name for name in schema.get("required", []) if name not in properties]
-    if beside or unnamed or not isinstance(properties, dict):
-        raise NoForm(
-            f"{function.arguments.param}: this model writes arguments one by one, so the schema has to be an object "
-            f"of named properties. Leave out {', '.join(sorted(beside) or unnamed)}."
-        )
-    for name in properties:
-        if not name.isidentifier() or keyword.iskeyword(name):
-            raise NoForm(f"{function.arguments.param}: this model cannot name an argument {name!r}.")
-    arguments = function.arguments
-    return [
-        (name, replace(arguments, schema=_member(schema, value), otherwise="{}"))
-        for name, value in properties.items()
-    ]
-
-
-def _member(schema: dict[str, Any], value: Any) -> str:
-    """A property's own schema, with what it may refer to."""
-    definitions = {name: schema[name] for name in DEFINITIONS if name in schema}
-    return json.dumps({**definitions, **({} if value is True else {"not": {}} if value is False else value)})
+    said = []
+    for member in members_of(function):
+        if not member.name.isidentifier() or keyword.iskeyword(member.name):
+            raise NoForm(f"{member.part.param}: this model cannot name an argument {member.name!r}.")
+        said.append((f"{literal(f'{member.name}=')} {form.part(member.part)}", member.needed))
+    arguments = in_order(form, f"args_{number}", said, between="/, ?/")
+    return f'{literal(f"{function.name}(")} {arguments} ")"'
 
 
 def _check_names(functions: list[Function], allowed: "re.Pattern[str]") -> None:
     for function in functions:
-        if not allowed.fullmatch(function.name):
-            raise NoForm(f"This model cannot call a function of the name {function.name!r}.")
+        check_name(function.name, allowed)

@@ -5,9 +5,11 @@ machine that finds them and the parsers of what stands between them are mlx_lm's
 from typing import Any
 
 from mlx_lm.generate import make_text_state_machine
+from msgspec.structs import replace
 
 from inference.messages import ChatPrompt, Tools
 from inference.runner.tool_calls import CallFormat
+from inference.runner.types_told import tools_told
 
 PROMPT_TAIL_TOKENS = 32  # enough for a tag that the prompt ends with, and the whitespace after it
 
@@ -80,7 +82,8 @@ class Tags:
 
     def calls(self, tools: Tools) -> CallFormat:
         tokenizer = self._tokenizer
-        return CallFormat(tokenizer.tool_call_start, tokenizer.tool_call_end, tokenizer.tool_parser, tools)
+        told = replace(tools, functions=tools_told(tools.functions, tokenizer.tool_parser))
+        return CallFormat(tokenizer.tool_call_start, tokenizer.tool_call_end, tokenizer.tool_parser, told)
 
     def _begun(self, tokens: list[int]) -> str:
         """Many a template opens the thinking itself. Only at the prompt's end: a client may write the tag, too."""

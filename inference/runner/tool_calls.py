@@ -2,8 +2,10 @@
 
 import json
 import logging
+import math
 import secrets
 import string
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -61,8 +63,20 @@ def _json(arguments: Any) -> str:
         return "{}"
     if not isinstance(found, dict):
         raise ValueError("arguments that are no object")
-    text = json.dumps(found, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(_finite(found), ensure_ascii=False, allow_nan=False)
     return text if text.isascii() or _can_be_sent(text) else json.dumps(found)
+
+
+def _finite(value: Any) -> Any:
+    """With the largest number there is for one that was larger: 1e999 is infinity in Python, and that is no JSON."""
+    match value:
+        case float() if math.isinf(value):
+            return math.copysign(sys.float_info.max, value)
+        case dict():
+            return {name: _finite(each) for name, each in value.items()}
+        case list():
+            return [_finite(each) for each in value]
+    return value
 
 
 def _can_be_sent(text: str) -> bool:

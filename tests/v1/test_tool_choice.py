@@ -13,8 +13,10 @@ from tests.server import Server, serving
 from tests.tool_formats import FORMATS, THOUGHT, make_calling_model
 from tests.v1.test_pool import add
 
-HELD = ["hermes", "mistral", "pythonic", "kimi"]
+HELD = [name for name in FORMATS if name != "muse"]
+TAGS = 'Write <think> and </think>, or <tool_call>{"name": "now", "arguments": {}}</tool_call>.'
 SCRIPTS: dict[str, str] = {
+    "tags": json.dumps(TAGS),
     "no": "No, I will not.",
     "think": f"<think>\n{THOUGHT}</think>\n\nYes.",
     "wrong": 'Well. <tool_call>\n{"name": "weather", "arguments": {"city": 7, "days": "many"}}\n</tool_call>\nThere.',
@@ -38,10 +40,22 @@ SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
     "$defs": {"address": ADDRESS},
 }
+FLAT = {
+    **SCHEMA,
+    "properties": {name: each for name, each in SCHEMA["properties"].items() if name != "where"},
+}
 EMPTY: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
 
 
 _seeds = itertools.count()  # a model that may not say its script says anything
+
+
+EMAIL = {"type": "string", "format": "email"}
+EITHER = {"anyOf": [{"type": "string"}, {"type": "integer"}]}
+
+
+def of_a(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": {"a": schema}}
 
 
 def tool(name: str, parameters: dict[str, Any] | None, **more: Any) -> Any:
@@ -58,7 +72,7 @@ YES = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"enum": ["
 def calling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("calling")
     with serving(home) as server:
-        for name in (*HELD, "qwen3-coder", "glm"):
+        for name in FORMATS:
             add(server, name, make_calling_model(home / name, FORMATS[name], SCRIPTS))
         yield server
         assert server.rows_held() == 0
@@ -100,19 +114,16 @@ def called(choice: Any) -> list[tuple[str, Any]]:
 
 @pytest.mark.parametrize("name", HELD)
 def test_a_model_that_would_not_calls_what_fits(server: Server, name: str) -> None:
-    assert not called(ask(server, "no", name, tools=[tool("weather", SCHEMA)]))
-    for stream in (False, True, False, True):
-        choice = ask(server, "no", name, tool_choice="required", stream=stream)
+    tools = [tool("weather", FLAT, strict=True), TOOLS[1]] if name == "function-gemma" else TOOLS
+    if not FORMATS[name].opens_thinking:  # what it says then is always the same
+        assert not called(ask(server, "no", name, tools=[tool("weather", FLAT)]))
+    for stream in (False, True):
+        choice = ask(server, "no", name, tools=tools, tool_choice="required", stream=stream)
         assert called(choice) and choice.finish_reason == "tool_calls"
         assert not choice.message.content
-        one = ask(server, "no", name, tool_choice="required", stream=stream, parallel_tool_calls=False)
-        assert len(called(one)) == 1
-
-
-@pytest.mark.parametrize("name", HELD)
-def test_a_model_calls_what_is_named(server: Server, name: str) -> None:
-    for stream in (False, True):
-        choice = ask(server, "call", name, tool_choice=ONLY_NOW, parallel_tool_calls=False, stream=stream)
+        one = {"parallel_tool_calls": False, "tools": tools, "stream": stream}
+        assert len(called(ask(server, "no", name, tool_choice="required", **one))) == 1
+        choice = ask(server, "call", name, tool_choice=ONLY_NOW, **one)
         assert called(choice) == [("now", {})]
         assert choice.finish_reason == "tool_calls"
 
@@ -177,12 +188,15 @@ def test_a_format_holds_from_the_end_of_the_thinking_on(server: Server) -> None:
 
 
 def test_a_tag_within_the_json_is_text(server: Server) -> None:
-    text = 'Write <think> and </think>, or <tool_call>{"name": "now", "arguments": {}}</tool_call>.'
-    const = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"const": text}}}
+    const: Any = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"const": TAGS}}}
     for stream in (False, True):
         choice = ask(server, "think", tools=openai.NOT_GIVEN, response_format=const, stream=stream)
-        assert json.loads(choice.message.content) == text
+        assert json.loads(choice.message.content) == TAGS
         assert choice.message.reasoning_content == THOUGHT
+        # With tools the model could have called one; it began with JSON.
+        choice = ask(server, "tags", response_format=const, stream=stream)
+        assert json.loads(choice.message.content) == TAGS
+        assert not choice.message.tool_calls
 
 
 def test_a_call_is_required_after_the_thinking(server: Server) -> None:
@@ -200,7 +214,6 @@ def test_a_format_and_tools_give_the_one_or_the_other(server: Server) -> None:
     assert json.loads(none.message.content) in ("yes", "no")
 
 
-@pytest.mark.parametrize("name", ["qwen3-coder", "glm"])
 @pytest.mark.parametrize(
     ("more", "param"),
     [
@@ -211,10 +224,10 @@ def test_a_format_and_tools_give_the_one_or_the_other(server: Server) -> None:
     ],
 )
 def test_a_form_that_cannot_be_held_is_a_400_and_says_what_to_do(
-    server: Server, name: str, more: Any, param: str
+    server: Server, more: Any, param: str
 ) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
-        ask(server, "call", name, **more)
+        ask(server, "call", "muse", **more)
     assert (refused.value.code, refused.value.param) == ("unsupported_value", param)
     assert "or ask another model" in refused.value.message
 
@@ -230,6 +243,13 @@ def test_a_form_that_cannot_be_held_is_a_400_and_says_what_to_do(
         ("pythonic", [tool("a", {"anyOf": [EMPTY]}, strict=True)], "auto", "tools", "anyOf"),
         ("pythonic", [tool("a", {"properties": {"from": {}}})], "required", "tools", "'from'"),
         ("pythonic", [tool("a", {"properties": {}, "required": ["x"]})], "required", "tools", "x"),
+        ("qwen3-coder", [tool("a", {"anyOf": [EMPTY]}, strict=True)], "auto", "tools", "anyOf"),
+        ("qwen3-coder", [tool("a", of_a(EMAIL), strict=True)], "auto", "tools", "format"),
+        ("qwen3-coder", [tool("a", of_a(EITHER), strict=True)], "auto", "tools", "integer or string"),
+        ("minimax", [tool("a", of_a(EITHER), strict=True)], "auto", "tools", "integer or string"),
+        ("gemma", [tool("a", of_a({"type": "array", "prefixItems": []}), strict=True)], "auto", "tools", "prefixItems"),
+        ("function-gemma", [tool("a", SCHEMA, strict=True)], "auto", "tools", "no objects in objects"),
+        ("glm", [tool("a", of_a({"$ref": "#/$defs/b"}), strict=True)], "auto", "tools", "#/$defs/b"),
     ],
 )  # fmt: skip
 def test_a_tool_that_cannot_be_called_so_is_a_400(

@@ -21,7 +21,7 @@ from inference.routing import Decision, Target
 from settings_app.endpoints import BY_KEY
 from tests.scripted_model import Endless
 from tests.server import Server, environment, manage, serving
-from tests.tool_formats import CALLED, FORMATS, HERMES, SAID, THOUGHT, TOOLS, make_calling_model
+from tests.tool_formats import CALLED, FORMATS, HERMES, SAID, THOUGHT, TIME, TOOLS, make_calling_model
 from tests.v1.test_pool import add
 
 CALL = '<tool_call>\n{"name": "weather", "arguments": {"city": "Köln"}}\n</tool_call>'
@@ -105,6 +105,19 @@ def test_a_model_calls_two_tools_or_one_if_asked_so(server: Server, name: str, a
     assert thought == (THOUGHT if FORMATS[name].thinking else None)
     one = answer(server, "say and call", name, parallel_tool_calls=False)
     assert (called(one), one.finish_reason) == (CALLED[:1], "tool_calls")
+
+
+@pytest.mark.parametrize("name", ["qwen3-coder", "minimax"])
+def test_an_argument_is_of_its_type_however_the_schema_says_it(server: Server, name: str) -> None:
+    """Where a model writes no quotes the schema alone says that 3 is a number."""
+    days = {"anyOf": [{"$ref": "#/$defs/count"}, {"type": "null"}]}
+    parameters = {
+        "type": "object",
+        "properties": {"city": {"type": ["string", "null"]}, "days": days},
+        "$defs": {"count": {"type": "integer", "minimum": 1}},
+    }
+    weather = {"type": "function", "function": {"name": "weather", "parameters": parameters}}
+    assert called(whole(server, "say and call", name, tools=[weather, TIME])) == CALLED
 
 
 def test_a_call_alone_has_no_content(server: Server) -> None:
