@@ -164,6 +164,23 @@ def test_no_other_field_breaks_it(runner: Runner) -> None:
     assert_fits(ask(runner, TREE, everything), TREE)
 
 
+def test_what_it_forbids_is_no_alternative_either(runner: Runner) -> None:
+    """It is the last to change the logits: whoever came after it could give a token back, if only a little of it."""
+    everything = Sampling(
+        temperature=0,
+        max_tokens=60,
+        min_tokens=60,
+        frequency_penalty=2,
+        repetition_penalty=10,
+        logit_bias=((1, 100.0), (500, 100.0)),
+        logprobs=20,
+    )
+    answer = ask(runner, {"const": "x" * 30}, everything)
+    assert answer.logprobs and json.loads(answer.text) == "x" * 30
+    told = {token for one in answer.logprobs for token, _ in one.likeliest}
+    assert told and all(set(token) <= set(b'"x') for token in told), told
+
+
 def test_any_object(runner: Runner) -> None:
     for seed in range(8):
         answer = ask(runner, {"type": "object"}, Sampling(temperature=1, seed=seed, max_tokens=100))
