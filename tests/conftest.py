@@ -47,10 +47,9 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) ->
 @pytest.fixture
 def server(shared_server: Server) -> Iterator[Server]:
     """The shared server. Its deadlines are put back after the test; what it logged is shown on failure."""
-    seen = len(shared_server.lines)
     assert shared_server.rows_held() == 0
-    yield shared_server
-    print(*shared_server.lines[seen:], sep="\n")
+    with shared_server.watched():
+        yield shared_server
     shared_server.set_timeouts(chat_seconds=900, completions_seconds=600, embeddings_seconds=120)
 
 

@@ -93,6 +93,13 @@ class Server:
         ]
         return [pid for pid in started if alive(pid)]
 
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """What it prints meanwhile is shown where a test fails."""
+        seen = len(self.lines)
+        yield
+        print(*self.lines[seen:], sep="\n")
+
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(how)
         return self.process.wait(30)

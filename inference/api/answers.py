@@ -28,36 +28,35 @@ class AssistantMessage(Struct, kw_only=True):
     content: str | None
 
 
-class ChatChoice(Struct, kw_only=True):
+class Choice(Struct, kw_only=True):
     index: int
+    logprobs: dict[str, Any] | None
+    finish_reason: Finish
+
+
+class Completion(Struct, kw_only=True):
+    id: str
+    created: int
+    model: str
+    usage: Usage
+
+
+class ChatChoice(Choice, kw_only=True):
     message: AssistantMessage
-    logprobs: dict[str, Any] | None
-    finish_reason: Finish
 
 
-class ChatCompletion(Struct, kw_only=True):
-    id: str
+class ChatCompletion(Completion, kw_only=True):
     object: Literal["chat.completion"]
-    created: int
-    model: str
     choices: list[ChatChoice]
-    usage: Usage
 
 
-class TextChoice(Struct, kw_only=True):
-    index: int
+class TextChoice(Choice, kw_only=True):
     text: str
-    logprobs: dict[str, Any] | None
-    finish_reason: Finish
 
 
-class TextCompletion(Struct, kw_only=True):
-    id: str
+class TextCompletion(Completion, kw_only=True):
     object: Literal["text_completion"]
-    created: int
-    model: str
     choices: list[TextChoice]
-    usage: Usage
 
 
 class Embedding(Struct, kw_only=True):

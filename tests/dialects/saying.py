@@ -65,6 +65,16 @@ ALL = {
 }
 
 
+def turn(arguments: str) -> dict[str, Any]:
+    """ALL as a chat has it in an earlier turn; `arguments`: how the weather's are written."""
+    functions = [("weather", arguments), ("clock", "{}")]
+    calls = [
+        {"id": f"call_{number}", "type": "function", "function": {"name": name, "arguments": given}}
+        for number, (name, given) in enumerate(functions)
+    ]
+    return {"role": "assistant", **ALL, "tool_calls": calls}
+
+
 def tell(afar: Provider, *, streamed: bool) -> None:
     """Has the provider think, speak and call two tools."""
     if streamed:

@@ -80,9 +80,8 @@ def calling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def server(calling: Server) -> Iterator[Server]:
-    seen = len(calling.lines)
-    yield calling
-    print(*calling.lines[seen:], sep="\n")
+    with calling.watched():
+        yield calling
 
 
 def ask(server: Server, content: str, model: str = "hermes", **more: Any) -> Any:

@@ -58,9 +58,8 @@ def calling(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Itera
 
 @pytest.fixture
 def server(calling: Server) -> Iterator[Server]:
-    seen = len(calling.lines)
-    yield calling
-    print(*calling.lines[seen:], sep="\n")
+    with calling.watched():
+        yield calling
     calling.set_timeouts(chat_seconds=900)
 
 
