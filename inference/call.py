@@ -65,6 +65,7 @@ class Call:
     ended: bool = False  # and it has; its rows may still have to stop
     outcome: Outcome | None = None
     row_ids: list[str] = field(default_factory=list)
+    tool_numbers: list[int] = field(default_factory=list)  # of those that were offered, if not all were
     progress: dict[str, tuple[int, int]] = field(
         default_factory=dict
     )  # by row: prompt tokens, of them cached

@@ -8,6 +8,7 @@ from typing import Any
 
 from inference import generation, relay, running
 from inference.call import Call, Outcome
+from inference.cloud.ask import Ask, ask
 from inference.deadline import DeadlinePassed, bounded
 from inference.errors import OUR_FAULT, ApiError, Draining, InternalError, InvalidRequest, ModelNotFound
 from inference.generation import Rows
@@ -30,12 +31,13 @@ class Asked:
     """What was asked, for whichever target gets it.
 
     `kind` of model: text or embedding. `rows`: what a runner is sent; raises InvalidRequest for what no local model can
-    do. `body`: what a provider is sent, less `model`; a new dictionary each time.
+    do. `body`: what a provider is sent, less `model`; a new dictionary each time. `ask`: how it is sent that.
     """
 
     kind: str
     rows: Callable[[], Rows]
     body: Callable[[], dict[str, Any]]
+    ask: Ask = ask
 
 
 async def run(call: Call, asked: Asked, settings: Snapshot) -> Batches:
@@ -104,7 +106,7 @@ def _answer(call: Call, asked: Asked, target: Target, later: list[Target], setti
     """One target's answer; with a fallback for the case, it has only so long to begin."""
     if target.provider is not None:
         call.deadline.limit_to_model(None)
-        batches = relay.events(call, target.provider, target.model, asked.body())
+        batches = relay.events(call, target.provider, target.model, asked.body(), asked.ask)
     else:
         rows = asked.rows()
         model = _local(target.model, asked.kind, settings)

@@ -41,7 +41,9 @@ ROUTES: dict[str, dict[str, View]] = {
     "/v1/chat/completions": {"POST": chat.create},
     "/v1/responses": {"POST": responses.create},
     "/v1/messages": {"POST": messages.create},
+    "/v1/responses/input_tokens": {"POST": responses.count_tokens},
     "/v1/completions": {"POST": completions.create},
+    "/v1/messages/count_tokens": {"POST": messages.count_tokens},
     "/v1/embeddings": {"POST": embeddings.create},
     "/v1/models": {"GET": models.index},
     openapi.PATH: {"GET": openapi.show},
@@ -79,7 +81,7 @@ async def _answer(request: HttpRequest, arrival: Arrival) -> HttpResponseBase:
 def _mark(response: HttpResponseBase, request: HttpRequest, arrival: Arrival) -> None:
     """Which request it was, who served it, and which deadline held; for one that was refused before, the endpoint's."""
     response["x-request-id"] = arrival.id
-    if request.path == "/v1/messages":
+    if envelope.is_anthropics(request.path, request.headers):
         response["request-id"] = arrival.id  # where Anthropic's client looks for it
     endpoint = BY_PATH.get(request.path)
     if arrival.call:
@@ -94,7 +96,8 @@ def _mark(response: HttpResponseBase, request: HttpRequest, arrival: Arrival) ->
 def _refused(request: HttpRequest, arrival: Arrival, error: ApiError) -> HttpResponseBase:
     log.info("%s %s %s: %d %s", arrival.id, request.method, request.path, error.status, error.log_code)
     request_log.over(arrival, error)
-    response = body.json_response(envelope.body(request.path, arrival.id, error), error.status)
+    said = envelope.body(request.path, arrival.id, error, request.headers)
+    response = body.json_response(said, error.status)
     for name, value in error.headers.items():
         response[name] = value
     return response

@@ -14,6 +14,7 @@ from inference.messages import ENDS, Add, Done, Embed, Prefill, Refused, Tokens
 from inference.place import Place
 from inference.pool import pool
 from inference.request_log import request_log
+from inference.tools import placed
 from settings_app.durations import number_text
 from settings_app.phases import Phase
 from settings_app.snapshot import Model, Snapshot
@@ -120,7 +121,8 @@ def _note(call: Call, event: Item) -> None:
                 raise call.cancelled or DeadlinePassed
             call.finish_reason, call.stopped_by = event.reason, event.stopped_by
         case Refused():
-            raise InvalidRequest(event.message, code=event.code, param=event.param)
+            message, param = (placed(text, call.tool_numbers) for text in (event.message, event.param or ""))
+            raise InvalidRequest(message, code=event.code, param=param or None)
 
 
 def _note_gone(call: Call, event: Done) -> None:

@@ -83,6 +83,10 @@ class Add(msgspec.Struct, frozen=True, tag=True, array_like=True):
     format: JsonFormat | None = None
 
 
+class Count(Add, frozen=True, tag=True, array_like=True):
+    """Say how many tokens the prompt of such an Add has, also if they are too many; nothing is made."""
+
+
 class Embed(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Embed each input, in an embedding model. `dimensions`: cut to so many and normalized again, if the model can."""
 
@@ -114,7 +118,7 @@ class Stop(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Leave at once; rows that are still there are not answered."""
 
 
-Command = Add | Embed | Abort | SetDeadline | Configure | Stop
+Command = Add | Count | Embed | Abort | SetDeadline | Configure | Stop
 
 
 class Loading(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -203,6 +207,13 @@ class Vectors(msgspec.Struct, frozen=True, tag=True, array_like=True):
     values: list[bytes]
 
 
+class Counted(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """The prompt has so many tokens. It never was a row."""
+
+    id: str
+    tokens: int
+
+
 class Done(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """The row is gone and its memory given back.
 
@@ -243,5 +254,7 @@ class Stats(msgspec.Struct, frozen=True, tag=True, array_like=True):
     queued: int
 
 
-Event = Loading | Ready | LoadFailed | Prefill | Tokens | ToolCall | Vectors | Done | Refused | Stats
-ENDS = (Done, Refused)  # the last of a row; a tuple, for `isinstance` takes five times as long with a union
+Event = (
+    Loading | Ready | LoadFailed | Prefill | Tokens | ToolCall | Vectors | Counted | Done | Refused | Stats
+)
+ENDS = (Counted, Done, Refused)  # the last of a row; as a union `isinstance` takes five times as long

@@ -19,6 +19,8 @@ OPERATIONS = {
     "/v1/chat/completions": "chat",
     "/v1/responses": "chat",
     "/v1/messages": "chat",
+    "/v1/responses/input_tokens": "count_tokens",
+    "/v1/messages/count_tokens": "count_tokens",
     "/v1/completions": "text_completion",
     "/v1/embeddings": "embeddings",
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 from inference.call import Call
 from inference.chunk import Chunk
-from inference.cloud.ask import ask
+from inference.cloud.ask import Ask
 from inference.cloud.words import FINISH_REASONS
 from inference.errors import OUR_FAULT, ApiError, InternalError
 from inference.inbox import Item
@@ -23,7 +23,7 @@ OTHER_REASON = "other"
 
 
 async def events(
-    call: Call, provider: Provider, model: str, body: dict[str, Any]
+    call: Call, provider: Provider, model: str, body: dict[str, Any], ask: Ask
 ) -> AsyncGenerator[list[Item], None]:
     """The chunks of the provider's answer. Raises ApiError.
 
@@ -31,7 +31,7 @@ async def events(
     """
     call.row_ids = [call.id]
     call.enter(Phase.CLOUD)
-    reader = asyncio.create_task(_read(call, provider, {**body, "model": model}))
+    reader = asyncio.create_task(_read(call, provider, {**body, "model": model}, ask))
     call.abort = reader.cancel
     watch = asyncio.create_task(_watch(call))
     try:
@@ -49,7 +49,7 @@ async def events(
         await asyncio.wait({reader})
 
 
-async def _read(call: Call, provider: Provider, body: dict[str, Any]) -> None:
+async def _read(call: Call, provider: Provider, body: dict[str, Any], ask: Ask) -> None:
     try:
         async with aclosing(ask(provider, call.endpoint, body, streamed=call.streamed)) as chunks:
             async for chunk in chunks:

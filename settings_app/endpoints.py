@@ -12,7 +12,9 @@ from settings_app.durations import number_text, seconds_text
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One row of the contract. All values are seconds. `dialects`: other paths to the same, and their names."""
+    """One row of the contract. All values are seconds. `dialects`: other paths to the same, and their names. `asides`:
+    paths under its deadline that do not answer what is asked, so how long they take says nothing of how long that does.
+    """
 
     key: str
     label: str
@@ -23,10 +25,16 @@ class Endpoint:
     highest_seconds: float
     step_seconds: float
     dialects: tuple[tuple[str, str], ...] = ()
+    asides: tuple[tuple[str, str], ...] = ()
 
     @property
     def paths(self) -> dict[str, str]:
         """All that its deadline holds for: labels by path, its own first."""
+        return {**self.answering, **dict(self.asides)}
+
+    @property
+    def answering(self) -> dict[str, str]:
+        """Of these, those that answer."""
         return {self.path: self.label, **dict(self.dialects)}
 
     @property
@@ -61,6 +69,10 @@ ENDPOINTS = (
         highest_seconds=7200,
         step_seconds=60,
         dialects=(("/v1/responses", "Responses"), ("/v1/messages", "Messages")),
+        asides=(
+            ("/v1/responses/input_tokens", "Input Tokens"),
+            ("/v1/messages/count_tokens", "Count Tokens"),
+        ),
     ),
     Endpoint(
         key="completions",

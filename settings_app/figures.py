@@ -82,7 +82,8 @@ def current() -> dict[str, Figures]:
     """By endpoint key."""
     by_kind: defaultdict[tuple[str, str, str], list[tuple[float, int]]] = defaultdict(list)
     for key, count in sorted(tally.current().items(), key=lambda counted: counted[0].ms):
-        if (endpoint := BY_PATH.get(key.path)) is not None:
+        endpoint = BY_PATH.get(key.path)
+        if endpoint is not None and key.path in endpoint.answering:
             by_kind[endpoint.key, key.kind, key.phase].append((key.ms / 1000, count))
     return {endpoint.key: _figures(endpoint, by_kind) for endpoint in ENDPOINTS}
 

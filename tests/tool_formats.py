@@ -149,6 +149,12 @@ _ASKED = """\
 {% else %}{{ asked }}{% endif %}|>"""
 
 
+def allowed(mode: str, *names: str) -> Any:
+    """The `tool_choice` that lets some of the tools be called."""
+    tools = [{"type": "function", "function": {"name": name}} for name in names]
+    return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}}
+
+
 def make_calling_model(
     folder: Path, format: Format, scripts: Mapping[str, str | Endless] = {}, **config: object
 ) -> Path:

@@ -14,8 +14,9 @@ from inference.call import Call
 class Answer:
     """`finish_reason`: "" until it has ended. `mlx`: what this server says of it besides, if anything."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, *, with_logprobs: bool = False) -> None:
         self._call = call
+        self._with_logprobs = with_logprobs
         self._parts = Parts(call)
         self._usage: Usage | None = None
         self.finish_reason = ""
@@ -39,7 +40,8 @@ class Answer:
         steps: list[Step] = []
         for choice in found.choices:
             if choice.said is not None:
-                steps += self._parts.take(choice.said)
+                told = said.logprobs(self._call, choice) if self._with_logprobs else []
+                steps += self._parts.take(choice.said, told)
         if found.finish_reason and not self.finish_reason:
             self.finish_reason = found.finish_reason
             steps += self._parts.end()

@@ -127,3 +127,11 @@ class AnthropicError(Struct, kw_only=True):
     type: Literal["error"]
     error: Error
     request_id: str
+
+
+class TokenCount(Struct, kw_only=True):
+    input_tokens: int
+
+
+class InputTokens(TokenCount, kw_only=True):
+    object: Literal["response.input_tokens"]

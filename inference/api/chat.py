@@ -14,14 +14,15 @@ from inference.api.form import Form
 from inference.api.response_format import ResponseFormat, json_format
 from inference.api.sampling import MOST
 from inference.api.text import Choice, Head, HeadStreamOptions, Made, TextRequest
+from inference.api.text_logprobs import TextLogprobs
 from inference.api.tool_choice import ToolChoice, offered
 from inference.api.turns import Message
 from inference.arrival import Arrival
 from inference.call import Call
 from inference.completion import Asked
 from inference.errors import InvalidRequest
-from inference.messages import Add, ChatPrompt, TokenLogprob, ToolCall
-from inference.tools import Tool
+from inference.messages import Add, ChatPrompt, TokenLogprob, Tokens, ToolCall
+from inference.tools import AllowedChoice, Tool, allowed
 from settings_app.endpoints import BY_KEY
 
 ENDPOINT = BY_KEY["chat"]
@@ -35,7 +36,7 @@ class ChatRequest(TextRequest, forbid_unknown_fields=True, kw_only=True):
     tools: Annotated[list[Tool], Meta(min_length=1)] | None = None
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
-    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
     chat_template_kwargs: dict[str, Any] | None = None
     response_format: ResponseFormat | None = None
     # say nothing about the answer
@@ -55,7 +56,7 @@ class ChatRequest(TextRequest, forbid_unknown_fields=True, kw_only=True):
 async def create(request: HttpRequest, arrival: Arrival) -> HttpResponseBase:
     call, head = begin(request, arrival)
     asked = Asked(
-        "text", lambda: [_row(body.decode(request, ChatRequest), call)], lambda: body.for_provider(request)
+        "text", lambda: [row(body.decode(request, ChatRequest), call)], lambda: body.for_provider(request)
     )
     batches = completion.run(call, asked, arrival.settings)
     return await text.answer(call, head, batches, ChatWire(call), arrival.settings.serving.keep_alive)
@@ -72,20 +73,23 @@ async def translated(
     """A chat that was asked for in another API's words, and is answered in its form. `chat`: the body for the target
     that the call has then; raises InvalidRequest.
     """
-    asked = Asked("text", lambda: [_row(body.convert(chat(), ChatRequest), call)], chat)
+    asked = Asked("text", lambda: [row(body.convert(chat(), ChatRequest), call)], chat)
     batches = completion.run(call, asked, arrival.settings)
     with_usage = replace(head, stream_options=HeadStreamOptions(include_usage=True))
     keep_alive = arrival.settings.serving.keep_alive
-    return await text.answer(call, with_usage, batches, ChatWire(call), keep_alive, form)
+    return await text.answer(call, with_usage, batches, TextWire(call), keep_alive, form)
 
 
-def _row(asked: ChatRequest, call: Call) -> Add:
+def row(asked: ChatRequest, call: Call) -> Add:
     asked.check()
+    tools = offered(asked.tools, asked.tool_choice, asked.parallel_tool_calls)
+    if isinstance(asked.tool_choice, AllowedChoice):
+        call.tool_numbers = allowed(asked.tools or (), asked.tool_choice)
     limit = asked.max_tokens if asked.max_completion_tokens is None else asked.max_completion_tokens
     alternatives = (asked.top_logprobs or 0) if asked.logprobs else None
     prompt = ChatPrompt(
         [turns.for_template(index, message) for index, message in enumerate(asked.messages)],
-        offered(asked.tools, asked.tool_choice, asked.parallel_tool_calls),
+        tools,
         asked.chat_template_kwargs or {},
         asked.reasoning_effort,
     )
@@ -160,6 +164,25 @@ class ChatWire:
             "finish_reason": finish_reason,
         }
         return {**self._head, "choices": [choice]}
+
+
+class TextWire(ChatWire):
+    """For an API that tells log-probabilities beside the text that they are of, and not of all that was made."""
+
+    def __init__(self, call: Call) -> None:
+        super().__init__(call)
+        self._logprobs = TextLogprobs()
+
+    def made(self, index: int, item: Made) -> list[dict[str, Any]]:
+        if isinstance(item, Tokens) and item.logprobs is not None:
+            item = replace(item, logprobs=self._logprobs.of(item))
+        return super().made(index, item)
+
+    def whole(self, choices: list[Choice]) -> dict[str, Any]:
+        for choice in choices:
+            if choice.logprobs is not None:
+                choice.logprobs = [one for tokens in choice.texts for one in self._logprobs.of(tokens)]
+        return super().whole(choices)
 
 
 def _message(choice: Choice) -> dict[str, Any]:

@@ -34,7 +34,8 @@ class CompletionRequest(TextRequest, forbid_unknown_fields=True, kw_only=True):
         super().check()
         if self.echo and self.logprobs is not None:
             raise InvalidRequest(
-                "logprobs of an echoed prompt are not supported here. Leave out echo or logprobs.",
+                "logprobs of an echoed prompt are not told here: mlx-lm's batch reads a prompt without keeping how "
+                "likely its tokens were. Leave out echo or logprobs.",
                 param="logprobs",
                 code="unsupported_parameter",
             )

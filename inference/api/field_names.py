@@ -14,8 +14,10 @@ class Named:
 
 def named(error: ApiError, names: Mapping[str, str]) -> Named:
     """`names`: here, by a chat's. A function's own fields stand one level higher here."""
-    chat = error.param or ""
-    here = chat.replace("].function.", "].") if chat.startswith("tools[") else chat
+    chat = here = error.param or ""
+    if chat.startswith("tools["):
+        tool, _, field = chat.partition(".function.")
+        here = f"{tool}.{names.get(f'function.{field}', field)}" if field else chat
     for name, other in names.items():
         if chat == name or chat.startswith((f"{name}.", f"{name}[")):
             here = other

@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from msgspec import Struct
 
 from inference.api import answers, body, chat, completions, embeddings, models
-from inference.api.messages.request import MessagesRequest
-from inference.api.responses.request import ResponsesRequest
+from inference.api.messages.request import CountRequest, MessagesRequest
+from inference.api.responses.request import InputTokensRequest, ResponsesRequest
 from inference.arrival import Arrival
 
 PATH = "/v1/openapi.json"
@@ -76,11 +76,26 @@ OPERATIONS = (
     ),
     Operation(
         "POST",
+        "/v1/responses/input_tokens",
+        "How many tokens a chat would be, as OpenAI's Responses API has it",
+        answers.InputTokens,
+        InputTokensRequest,
+    ),
+    Operation(
+        "POST",
         "/v1/messages",
         "Chat, as Anthropic's Messages API has it",
         answers.AnthropicMessage,
         MessagesRequest,
         streams=True,
+        error=answers.AnthropicError,
+    ),
+    Operation(
+        "POST",
+        "/v1/messages/count_tokens",
+        "How many tokens a chat would be, as Anthropic's Messages API has it",
+        answers.TokenCount,
+        CountRequest,
         error=answers.AnthropicError,
     ),
     Operation(

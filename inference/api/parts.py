@@ -4,11 +4,11 @@ A chat completion has them side by side in one message; the other APIs have each
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from inference.api.said import Message, ToolCall, garbled
+from inference.api.said import Logprob, Message, ToolCall, garbled
 from inference.call import Call
 
 Kind = Literal["reasoning", "text", "refusal", "call"]
@@ -16,13 +16,16 @@ Kind = Literal["reasoning", "text", "refusal", "call"]
 
 @dataclass
 class Part:
-    """`number`: its place in the answer. `call_id` and `name` are those of a call; its text is the arguments."""
+    """`number`: its place in the answer. `call_id` and `name` are those of a call; its text is the arguments.
+    `logprobs`: of a text, if they are asked for.
+    """
 
     kind: Kind
     number: int
     call_id: str = ""
     name: str = ""
     pieces: list[str] = field(default_factory=list)
+    logprobs: list[Logprob] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -38,6 +41,7 @@ class Begins:
 class Grows:
     part: Part
     text: str
+    logprobs: Sequence[Logprob] = ()
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,14 @@ class Parts:
         self._calls: dict[int, Part] = {}
         self.all: list[Part] = []
 
-    def take(self, said: Message) -> Iterator[Step]:
-        """What a message, or a piece of one, does to the parts. Raises ApiError."""
+    def take(self, said: Message, logprobs: Sequence[Logprob]) -> Iterator[Step]:
+        """What a message, or a piece of one, does to the parts; `logprobs`: of its content. Raises ApiError."""
         if said.thought:
             yield from self._say("reasoning", said.thought)
         if said.content:
-            yield from self._say("text", said.content)
+            yield from self._say("text", said.content, logprobs)
+        elif logprobs and self._growing is not None and self._growing.kind == "text":
+            yield self._grow(self._growing, "", logprobs)
         if said.refusal:
             yield from self._say("refusal", said.refusal)
         for place, called in enumerate(said.tool_calls or ()):
@@ -73,13 +79,13 @@ class Parts:
             yield Ends(self._growing)
             self._growing = None
 
-    def _say(self, kind: Kind, text: str) -> Iterator[Step]:
+    def _say(self, kind: Kind, text: str, logprobs: Sequence[Logprob] = ()) -> Iterator[Step]:
         part = self._growing
         if part is None or part.kind != kind:
             yield from self.end()
             part = self._begin(Part(kind, len(self.all)))
             yield Begins(part)
-        yield self._grow(part, text)
+        yield self._grow(part, text, logprobs)
 
     def _called(self, index: int, called: ToolCall) -> Iterator[Step]:
         part = self._calls.get(index)
@@ -100,6 +106,7 @@ class Parts:
         self._growing = part
         return part
 
-    def _grow(self, part: Part, text: str) -> Grows:
+    def _grow(self, part: Part, text: str, logprobs: Sequence[Logprob] = ()) -> Grows:
         part.pieces.append(text)
-        return Grows(part, text)
+        part.logprobs += logprobs
+        return Grows(part, text, logprobs)

@@ -37,10 +37,33 @@ class Message(Struct):
         return self.reasoning_content or self.reasoning or ""
 
 
+class Likely(Struct):
+    """A token, and how likely it was; its text stands for bytes that are not told."""
+
+    token: str
+    logprob: float
+    bytes: list[int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.bytes is None:
+            self.bytes = list(self.token.encode())
+
+
+class Logprob(Likely):
+    """One that was said, and those that could have been."""
+
+    top_logprobs: list[Likely] = []
+
+
+class Logprobs(Struct):
+    content: list[Logprob] | None = None
+
+
 class Choice(Struct):
     delta: Message | None = None
     message: Message | None = None
     finish_reason: str | None = None
+    logprobs: Any = None  # Logprobs, for who asks for them
 
     @property
     def said(self) -> Message | None:
@@ -95,6 +118,15 @@ def read(call: Call, found: dict[str, Any] | Raw) -> Said:
         )
     except msgspec.ValidationError:
         raise garbled(call, "answered with JSON that is no chat") from None
+
+
+def logprobs(call: Call, choice: Choice) -> list[Logprob]:
+    """Of its text. Raises ApiError for what is none."""
+    try:
+        found = msgspec.convert(choice.logprobs, Logprobs | None)
+    except msgspec.ValidationError:
+        raise garbled(call, "answered with log-probabilities that are none") from None
+    return (found and found.content) or []
 
 
 def garbled(call: Call, what: str) -> ApiError:

@@ -6,9 +6,9 @@ import msgspec
 
 from inference.errors import InvalidRequest
 from inference.messages import Tools
-from inference.tools import NamedChoice, Tool
+from inference.tools import AllowedChoice, NamedChoice, Tool, allowed
 
-ToolChoice = Literal["none", "auto", "required"] | NamedChoice
+ToolChoice = Literal["none", "auto", "required"] | NamedChoice | AllowedChoice
 
 
 def offered(tools: list[Tool] | None, choice: ToolChoice | None, parallel: bool | None) -> Tools | None:
@@ -24,9 +24,12 @@ def offered(tools: list[Tool] | None, choice: ToolChoice | None, parallel: bool 
         )
     if choice == "none":
         return None
+    mode: object = choice
+    if isinstance(choice, AllowedChoice):
+        mode, tools = choice.allowed_tools.mode, [tools[number] for number in allowed(tools, choice)]
     return Tools(
         [msgspec.to_builtins(tool) for tool in tools],
         parallel is not False,
-        required=choice == "required" or only is not None,
+        required=mode == "required" or only is not None,
         only=only,
     )

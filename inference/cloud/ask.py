@@ -2,13 +2,21 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Protocol
 
 from inference.chunk import Chunk
 from inference.cloud import protocols
 from inference.cloud.clients import clients
 from settings_app.endpoints import Endpoint
 from settings_app.snapshot import Provider
+
+
+class Ask(Protocol):
+    """How a request is put to a provider."""
+
+    def __call__(
+        self, provider: Provider, endpoint: Endpoint, body: dict[str, Any], *, streamed: bool
+    ) -> AsyncGenerator[Chunk, None]: ...
 
 
 async def ask(

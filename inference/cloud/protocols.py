@@ -9,6 +9,7 @@ import httpx2
 from inference.chunk import Chunk
 from inference.cloud import openai
 from inference.cloud.anthropic import ask as anthropic
+from inference.cloud.anthropic import count as anthropics
 from settings_app.endpoints import Endpoint
 from settings_app.snapshot import Provider
 
@@ -25,18 +26,25 @@ class Ask(Protocol):
     ) -> AsyncGenerator[Chunk, None]: ...
 
 
+class Count(Protocol):
+    async def __call__(self, client: httpx2.AsyncClient, provider: Provider, body: dict[str, Any]) -> int: ...
+
+
 @dataclass(frozen=True)
 class Spoken:
-    """`headers`: what says to a provider who asks. `chat_path`: below its base URL."""
+    """`headers`: what says to a provider who asks. `chat_path`: below its base URL. `count`: of the tokens in a chat,
+    if there is a way to ask for it.
+    """
 
     ask: Ask
     headers: Callable[[Provider], dict[str, str]]
     chat_path: str
+    count: Count | None = None
 
 
 _BY_NAME = {
     "openai": Spoken(openai.ask, openai.headers, "/chat/completions"),
-    "anthropic": Spoken(anthropic.ask, anthropic.headers, anthropic.PATH),
+    "anthropic": Spoken(anthropic.ask, anthropic.headers, anthropic.PATH, anthropics.count),
 }
 
 

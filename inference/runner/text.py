@@ -7,9 +7,10 @@ from typing import Any
 import mlx.core as mx
 from mlx_lm.models.cache import can_trim_prompt_cache
 
-from inference.messages import Add, Embed, Event, Ready, Refused, Stats, TokenLogprob, Tokens
+from inference.messages import Add, Count, Embed, Event, Ready, Refused, Stats, TokenLogprob, Tokens
 from inference.runner import capabilities
 from inference.runner.answer_form import form_of
+from inference.runner.count import counted
 from inference.runner.generator import MAX_PREFILL_ROWS, generator_for, warm_up
 from inference.runner.grammars import Grammars
 from inference.runner.loading import Loaded, held_bytes
@@ -70,6 +71,8 @@ class TextModel:
         """Take a request in. Whatever is wrong with it is answered, and concerns no other row."""
         if isinstance(command, Embed):
             return [Refused(command.id, "model_does_not_embed", "model", DOES_NOT_EMBED)]
+        if isinstance(command, Count):
+            return [counted(self._tokenizer, command)]
         if command.id in self._rows:
             logger.error("%s: skipped, a row of this id is at work", command.id)
             return []

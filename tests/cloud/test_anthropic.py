@@ -9,6 +9,7 @@ import pytest
 from tests.protocols import WORDS
 from tests.provider import KEY, Provider
 from tests.server import Server
+from tests.tool_formats import allowed
 from tests.v1.asking import ask
 
 pytestmark = pytest.mark.parametrize("planted_afar", ["anthropic"], indirect=True)
@@ -187,6 +188,7 @@ def test_a_field_is_translated(
             "messages[0].tool_calls",
         ),
         ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools[0].type"),
+        ({"tools": [WEATHER], "tool_choice": allowed("auto", "x")}, "tool_choice.allowed_tools.tools"),
         ({"tool_choice": "required"}, "tool_choice"),
         ({"stream_options": {"include_usage": True}}, "stream_options"),
     ],
@@ -439,3 +441,13 @@ def _block(index: int, block: dict[str, Any], *deltas: dict[str, Any]) -> list[d
         *({"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas),
         {"type": "content_block_stop", "index": index},
     ]
+
+
+@pytest.mark.parametrize(("mode", "choice"), [("auto", "auto"), ("required", "any")])
+def test_of_all_tools_those_are_sent_that_are_allowed(
+    server: Server, afar: Provider, mode: str, choice: str
+) -> None:
+    tools = [{"type": "function", "function": {"name": name}} for name in ("a", "b", "c")]
+    chat(server, tools=tools, tool_choice=allowed(mode, "c", "a"))
+    assert [tool["name"] for tool in sent(afar)["tools"]] == ["a", "c"]
+    assert sent(afar)["tool_choice"] == {"type": choice}

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from inference.api import sse
 from inference.api.form import Form
 from inference.api.messages.events import MessagesForm
 from inference.api.responses.events import ResponsesForm
-from inference.api.responses.request import read
+from inference.api.responses.request import ResponsesRequest, read
 from inference.call import Call, new_id
 from inference.deadline import Deadline, Wish
 from inference.errors import InternalError
@@ -23,7 +24,7 @@ def forms() -> list[Form]:
     decision = Decision("tiny", None, (Target("tiny"),))
     now = time.monotonic()
     call = Call(new_id(), BY_KEY["chat"], decision, Deadline(now, 60, Wish(None)), now)
-    return [ResponsesForm(call, read({"model": "tiny", "input": "hi"})), MessagesForm(call)]
+    return [ResponsesForm(call, read({"model": "tiny", "input": "hi"}, ResponsesRequest)), MessagesForm(call)]
 
 
 def names(stream: bytes) -> list[str]:
@@ -78,3 +79,15 @@ def test_words_thoughts_and_words_are_parts_of_their_own() -> None:
     responses, messages = (names(told(form, [*said, *ended("tool_calls")])) for form in forms())
     assert responses.count("response.output_item.added") == responses.count("response.output_item.done") == 4
     assert messages.count("content_block_start") == messages.count("content_block_stop") == 4
+
+
+def test_thinking_that_is_not_shown_gives_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    decision = Decision("tiny", None, (Target("tiny"),))
+    now = time.monotonic()
+    call = Call(new_id(), BY_KEY["chat"], decision, Deadline(now, 60, Wish(None)), now)
+    form = MessagesForm(call, shows_thinking=False)
+    thought = PIECE({"reasoning_content": "a"})
+    assert names(form.chunk(thought)) == ["message_start", "ping", "content_block_start"]
+    assert form.chunk(thought) == b""
+    monkeypatch.setattr(sse, "KEEP_ALIVE_SECONDS", 0.0)
+    assert names(form.chunk(thought)) == ["ping"]

@@ -87,6 +87,32 @@ def test_a_message_thinks_speaks_and_calls(calling: Server, streamed: bool) -> N
     assert [(call.name, call.input) for call in answer.content[2:]] == CALLED
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_log_probabilities_are_of_what_is_said_alone(calling: Server, streamed: bool) -> None:
+    include: Any = ["message.output_text.logprobs"]
+    answer = response(calling, streamed, input="say and call", tools=FUNCTIONS, include=include)
+    (text,) = (item.content[0] for item in answer.output if item.type == "message")
+    spelled = b"".join(bytes(one.bytes) for one in text.logprobs).decode()
+    assert text.text == SAID
+    assert spelled.strip("\n<") == SAID.strip()  # a token may reach over its borders
+
+
+def test_what_is_read_of_tools_is_counted(calling: Server) -> None:
+    """What an answer to the same says."""
+    user = {"role": "user", "content": "call"}
+    system: list[Any] = [{"type": "text", "text": "Be kind."}]
+    for more in (
+        {},
+        {"tools": CLAUDES},
+        {"tools": CLAUDES, "system": system, "thinking": {"type": "disabled"}},
+    ):
+        asked: dict[str, Any] = {"messages": [user], **more}
+        usage = message(calling, False, **asked).usage
+        with claude(calling) as client:
+            found = client.messages.count_tokens(model=MODEL, **asked).input_tokens
+        assert found == usage.input_tokens + usage.cache_read_input_tokens
+
+
 def test_it_is_told_what_its_tools_gave(calling: Server) -> None:
     first = response(calling, False, input="call", tools=FUNCTIONS)
     back = [item.to_dict() for item in first.output]
@@ -142,6 +168,11 @@ def test_what_is_refused_of_the_chat_is_named_as_it_was_asked(calling: Server) -
         ("/v1/responses", {"input": "hi", "reasoning": {"effort": "immense"}}, "reasoning.effort"),
         ("/v1/messages", {"messages": [user], "max_tokens": 5, "tools": CLAUDES}, "tools"),
         (
+            "/v1/messages",
+            {"messages": [user], "max_tokens": 5, "tools": [{**CLAUDES[0], "name": ""}]},
+            "tools[0].name",
+        ),
+        (
             "/v1/responses",
             {"input": "hi", "tools": FUNCTIONS, "tool_choice": {"type": "function", "name": "x"}},
             "tool_choice.name",
@@ -162,6 +193,30 @@ def test_what_is_refused_of_the_chat_is_named_as_it_was_asked(calling: Server) -
         error = answer.json()["error"]
         assert (answer.status_code, error["param"]) == (400, param), error
         assert error["type"] == "invalid_request_error"
+
+
+def test_a_tool_s_bad_schema_is_named_as_it_was_asked(calling: Server) -> None:
+    bad: dict[str, Any] = {"type": "object", "properties": {"a": {"not": {"type": "string"}}}}
+    user = {"role": "user", "content": "call"}
+    cases: list[tuple[str, dict[str, Any], str]] = [
+        (
+            "/v1/messages",
+            {
+                "messages": [user],
+                "max_tokens": 5,
+                "tools": [CLAUDES[1], {**CLAUDES[0], "strict": True, "input_schema": bad}],
+            },
+            "tools[1].input_schema",
+        ),
+        (
+            "/v1/responses",
+            {"input": "call", "tools": [FUNCTIONS[1], {**FUNCTIONS[0], "strict": True, "parameters": bad}]},
+            "tools[1].parameters",
+        ),
+    ]
+    for path, asked, param in cases:
+        error = ask(calling, path, model=MODEL, **asked).json()["error"]
+        assert (error["code"], error["param"]) == ("invalid_schema", param), error
 
 
 @pytest.mark.parametrize("streamed", [False, True])

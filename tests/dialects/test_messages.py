@@ -225,6 +225,69 @@ def test_a_provider_of_the_same_protocol_is_sent_what_it_knows(server: Server, b
     assert (final.usage.input_tokens, final.usage.cache_read_input_tokens) == (7, 2)
 
 
+def test_what_it_keeps_is_marked_where_it_was(server: Server, beyond: Provider) -> None:
+    mark: Any = {"type": "ephemeral"}
+    call = {"type": "tool_use", "id": "a", "name": "weather", "input": {}, "cache_control": mark}
+    result = {"type": "tool_result", "tool_use_id": "a", "content": "Rain.", "cache_control": mark}
+    turns: list[Any] = [
+        USER,
+        {"role": "assistant", "content": [{"type": "text", "text": "Look."}, call]},
+        {"role": "user", "content": [result]},
+    ]
+    config: Any = {"effort": "max", "format": {"type": "json_schema", "schema": {"type": "object"}}}
+    answered(
+        server,
+        model="claude-9",
+        messages=turns,
+        tools=[{**WEATHER, "cache_control": mark}],
+        output_config=config,
+        cache_control=mark,
+        service_tier="standard_only",
+    )
+    sent = beyond.asked[-1]
+    assert sent["tools"] == [{**WEATHER, "cache_control": mark}]
+    assert sent["messages"][1]["content"] == [{"type": "text", "text": "Look."}, call]
+    assert sent["messages"][2]["content"] == [{**result, "content": [{"type": "text", "text": "Rain."}]}]
+    assert (sent["output_config"], sent["cache_control"]) == (config, mark)
+    assert sent["service_tier"] == "standard_only"
+
+
+def test_a_model_here_and_others_are_told_of_no_marks(server: Server, afar: Provider) -> None:
+    mark: Any = {"type": "ephemeral"}
+    tool = {**WEATHER, "cache_control": mark}
+    answered(server, tools=[tool], cache_control=mark, service_tier="standard_only")
+    assert "cache_control" not in str(afar.asked[-1]) and "service_tier" not in afar.asked[-1]
+    assert ask(server, MESSAGES, **HELLO, cache_control=mark, service_tier="auto").status_code == 200
+
+
+def test_what_a_user_says_in_turns_in_a_row_is_one(server: Server, afar: Provider) -> None:
+    turns: list[Any] = [
+        {"role": "user", "content": "One."},
+        {"role": "user", "content": [{"type": "text", "text": "Two."}]},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "Three."}]},
+        {"role": "user", "content": "Four."},
+    ]
+    answered(server, messages=turns, tools=[WEATHER])
+    told = afar.asked[-1]["messages"]
+    assert [(message["role"], message["content"]) for message in told] == [
+        ("user", "One.\n\nTwo."),
+        ("assistant", None),
+        ("tool", "Three."),
+        ("user", "Four."),
+    ]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_thinking_that_is_to_be_omitted_is_not_shown(server: Server, afar: Provider, stream: bool) -> None:
+    tell(afar, streamed=stream)
+    asked: dict[str, Any] = {"tools": [WEATHER], "thinking": {"type": "adaptive", "display": "omitted"}}
+    answer = streamed(server, **asked)[1] if stream else answered(server, **asked)
+    thought, said, *_calls = answer.content
+    assert (thought.type, thought.thinking, said.text) == ("thinking", "", "Looking.")
+    assert answer.usage.output_tokens_details.thinking_tokens == 3
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_its_stop_sequence_is_named_too(server: Server, beyond: Provider, stream: bool) -> None:
     message = {"id": "m", "type": "message", "role": "assistant", "model": "large", "usage": {}}
@@ -259,6 +322,25 @@ def test_its_stop_sequence_is_named_too(server: Server, beyond: Provider, stream
             "messages[0].content[0]",
         ),
         ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0].text"),
+        (
+            {
+                "messages": [
+                    USER,
+                    {
+                        "role": "assistant",
+                        "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {}}],
+                    },
+                    {
+                        "role": "user",
+                        "content": [
+                            {"type": "tool_result", "tool_use_id": "a", "content": "x"},
+                            {"type": "image", "source": {}},
+                        ],
+                    },
+                ]
+            },
+            "messages[2].content[1]",
+        ),
         ({"messages": [USER, {"role": "assistant", "content": "Well"}]}, "messages"),
         ({"messages": [{"role": "user", "content": "x " * 9000}]}, "messages"),
         ({"temperature": 1.5}, "temperature"),

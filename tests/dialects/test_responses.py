@@ -21,6 +21,8 @@ WEATHER: Any = {
     "strict": True,
 }
 
+CLOCK = {"type": "function", "name": "clock"}
+
 
 def respond(server: Server, **more: Any) -> Any:
     with server.openai(max_retries=0) as client:
@@ -185,6 +187,20 @@ def test_each_field_reaches_the_chat_under_its_name_there(server: Server, afar: 
         "parallel_tool_calls": False,
         "user": "me",
     }
+    allowed = {
+        "type": "allowed_tools",
+        "mode": "required",
+        "tools": [{"type": "function", "name": "weather"}],
+    }
+    answer = respond(server, tools=[WEATHER], tool_choice=allowed)
+    assert answer.tool_choice.to_dict() == allowed
+    assert afar.asked[-1]["tool_choice"] == {
+        "type": "allowed_tools",
+        "allowed_tools": {
+            "mode": "required",
+            "tools": [{"type": "function", "function": {"name": "weather"}}],
+        },
+    }
     events(server, text={"format": {"type": "json_object"}})
     assert afar.asked[-1]["response_format"] == {"type": "json_object"}
     assert afar.asked[-1]["stream_options"] == {"include_usage": True}
@@ -212,9 +228,13 @@ def test_each_field_reaches_the_chat_under_its_name_there(server: Server, afar: 
         ({"tools": [{"type": "web_search", "filters": {}}]}, "tools[0].type"),
         ({"tools": [{"type": "function", "name": "f", "color": 1}]}, "tools[0].color"),
         ({"tool_choice": {"type": "web_search"}}, "tool_choice.type"),
+        (
+            {"tools": [WEATHER], "tool_choice": {"type": "allowed_tools", "mode": "auto", "tools": [CLOCK]}},
+            "tool_choice.tools",
+        ),
+        ({"tool_choice": {"type": "allowed_tools", "mode": "auto", "tools": []}}, "tool_choice.tools"),
         ({"text": {"format": {"type": "json_schema", "name": "x"}}}, "text.format.schema"),
         ({"text": {"verbosity": "low"}}, "text.verbosity"),
-        ({"top_logprobs": 2}, "top_logprobs"),
         ({"on_deadline": "whatever"}, "on_deadline"),
         ({"input": "x " * 9000}, "input"),  # what the model refuses of the chat
     ],

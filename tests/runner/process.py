@@ -20,6 +20,7 @@ from inference.messages import (
     Add,
     ChatPrompt,
     Command,
+    Counted,
     Done,
     Embed,
     Event,
@@ -65,7 +66,7 @@ class Answer:
     logprobs: list[TokenLogprob] | None = None
     prefills: list[Prefill] = field(default_factory=list)
     vectors: dict[int, bytes] = field(default_factory=dict, repr=False)
-    end: Done | Refused | None = None
+    end: Counted | Done | Refused | None = None
 
     @property
     def done(self) -> Done:
@@ -76,6 +77,10 @@ class Answer:
     def refused(self) -> Refused:
         assert isinstance(self.end, Refused), self.end
         return self.end
+
+    @property
+    def counted(self) -> int | None:
+        return self.end.tokens if isinstance(self.end, Counted) else None
 
     def matrix(self) -> np.ndarray:
         """The embeddings, a row for each input in the inputs' order."""
@@ -184,7 +189,7 @@ class Runner:
                     self.answers[event.id].vectors[number] = vector
             case Stats():
                 self.stats.append(event)
-            case Done() | Refused():
+            case Counted() | Done() | Refused():
                 assert self.answers[event.id].end is None, "answered twice"
                 self.answers[event.id].end = event
 

@@ -48,11 +48,21 @@ def test_the_shares_are_those_of_the_requests_that_ended_well(bearer: Client) ->
 
 def test_a_chat_in_other_words_counts_as_one() -> None:
     plant(
-        *(log_row(decode_ms=1000, path=path) for path in BY_KEY["chat"].paths),
+        *(log_row(decode_ms=1000, path=path) for path in BY_KEY["chat"].answering),
         log_row(path="/v1/completions"),
     )
-    assert len(BY_KEY["chat"].paths) == 3
+    assert len(BY_KEY["chat"].answering) == 3
     assert figures.current()["chat"].requests == 3
+
+
+def test_a_count_of_tokens_says_nothing_of_how_long_a_chat_takes() -> None:
+    aside = dict(BY_KEY["chat"].asides)
+    assert set(aside) == {"/v1/messages/count_tokens", "/v1/responses/input_tokens"}
+    plant(
+        *(log_row(decode_ms=1000, path=path, status=status) for path in aside for status in ("ok", "timeout"))
+    )
+    chat = figures.current()["chat"]
+    assert (chat.requests, chat.timeouts, chat.would_cut(0.5).requests) == (0, 0, 0)
 
 
 def test_a_suggestion_stays_in_bounds() -> None:

@@ -10,7 +10,7 @@ import openai
 import pytest
 
 from tests.server import Server, serving
-from tests.tool_formats import FORMATS, THOUGHT, make_calling_model
+from tests.tool_formats import FORMATS, THOUGHT, allowed, make_calling_model
 from tests.v1.test_pool import add
 
 HELD = [name for name in FORMATS if name != "muse"]
@@ -127,6 +127,19 @@ def test_a_model_that_would_not_calls_what_fits(server: Server, name: str) -> No
         assert choice.finish_reason == "tool_calls"
 
 
+@pytest.mark.parametrize("name", HELD)
+def test_a_model_calls_one_of_those_that_are_allowed(server: Server, name: str) -> None:
+    for stream in (False, True):
+        more: dict[str, Any] = {"parallel_tool_calls": False, "stream": stream}
+        choice = ask(server, "call", name, tool_choice=allowed("required", "now"), **more)
+        assert called(choice) == [("now", {})]
+    both = ask(
+        server, "no", name, tool_choice=allowed("required", "now", "weather"), parallel_tool_calls=False
+    )
+    assert called(both)
+    assert not called(ask(server, "no", tools=[tool("now", EMPTY)], tool_choice=allowed("auto", "now")))
+
+
 def test_without_strict_it_calls_what_fits_as_far_as_that_can_be_kept(server: Server) -> None:
     for _ in range(3):
         [(name, _arguments)] = called(
@@ -238,6 +251,18 @@ def test_a_form_that_cannot_be_held_is_a_400_and_says_what_to_do(
         ("hermes", [tool("a", {"type": "string"})], "required", "tools", "an object"),
         ("hermes", [tool("a", EMPTY)], ONLY_B, "tool_choice.function.name", "b"),
         ("hermes", openai.NOT_GIVEN, "required", "tool_choice", "with tools"),
+        ("hermes", openai.NOT_GIVEN, allowed("auto", "a"), "tool_choice", "with tools"),
+        ("hermes", [tool("a", EMPTY)], allowed("auto", "a", "b"), "tool_choice.allowed_tools.tools", "'b'"),
+        ("hermes", [tool("a", EMPTY)], allowed("auto"), "tool_choice.allowed_tools.tools", "1"),
+        ("hermes", [tool("a", EMPTY)], allowed("none", "a"), "tool_choice.allowed_tools.mode", "none"),
+        ("hermes", [tool("a", EMPTY)], {"type": "allowed"}, "tool_choice.type", "allowed"),
+        (
+            "hermes",
+            [tool("a", EMPTY), tool("b", EMPTY), tool("c", {"not": {}}, strict=True)],
+            allowed("auto", "b", "c"),
+            "tools[2].function.parameters",
+            "tools[2].function.parameters",
+        ),
         ("mistral", [tool("a b", EMPTY)], "required", "tools", "'a b'"),
         ("pythonic", [tool("a", {"anyOf": [EMPTY]}, strict=True)], "auto", "tools", "anyOf"),
         ("pythonic", [tool("a", {"properties": {"from": {}}})], "required", "tools", "'from'"),

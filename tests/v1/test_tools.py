@@ -21,7 +21,17 @@ from inference.routing import Decision, Target
 from settings_app.endpoints import BY_KEY
 from tests.scripted_model import Endless
 from tests.server import Server, environment, manage, serving
-from tests.tool_formats import CALLED, FORMATS, HERMES, SAID, THOUGHT, TIME, TOOLS, make_calling_model
+from tests.tool_formats import (
+    CALLED,
+    FORMATS,
+    HERMES,
+    SAID,
+    THOUGHT,
+    TIME,
+    TOOLS,
+    allowed,
+    make_calling_model,
+)
 from tests.v1.test_pool import add
 
 CALL = '<tool_call>\n{"name": "weather", "arguments": {"city": "Köln"}}\n</tool_call>'
@@ -40,6 +50,7 @@ SCRIPTS: dict[str, str | Endless] = {
     "Köln": "called as an object",
     "because": "was told why",
     "high": "with all its might",
+    "time": "one tool",
 }
 FLOOR = {"MLX_MANAGER_TIMEOUT_FLOOR": "0.2"}
 
@@ -177,6 +188,13 @@ def test_what_is_offered_reaches_the_template(server: Server) -> None:
     assert whole(server, "offered?", tool_choice="auto").message.content == SCRIPTS["weather+time"]
     assert whole(server, "offered?", tool_choice="none").message.content == SCRIPTS[""]
     assert whole(server, "offered?", tools=openai.NOT_GIVEN).message.content == SCRIPTS[""]
+
+
+def test_of_all_tools_those_are_offered_that_are_allowed(server: Server) -> None:
+    choices = {("time",): "time", ("time", "weather"): "weather+time", ("time", "time"): "time"}
+    for names, told in choices.items():
+        message = whole(server, "offered?", tool_choice=allowed("auto", *names)).message
+        assert message.content == SCRIPTS[told]
 
 
 @pytest.mark.parametrize("more", [{"tool_choice": "none"}, {"tools": openai.NOT_GIVEN}])

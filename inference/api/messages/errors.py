@@ -9,6 +9,7 @@ from inference.errors import ApiError
 
 FIELDS = {  # by a chat's names
     "tool_choice.function.name": "tool_choice.name",
+    "function.parameters": "input_schema",
     "max_completion_tokens": "max_tokens",
     "stop": "stop_sequences",
     "response_format": "output_config.format",

@@ -1,5 +1,6 @@
 """A chat completion as a message of /v1/messages, and its chunks as the events of one."""
 
+import time
 from typing import Any
 
 from msgspec import Raw
@@ -7,7 +8,7 @@ from msgspec import Raw
 from inference.api import sse
 from inference.api.answer import Answer
 from inference.api.messages import errors, reply
-from inference.api.parts import Begins, Ends, Grows, Step
+from inference.api.parts import Begins, Ends, Grows, Part, Step
 from inference.call import Call
 from inference.errors import OUR_FAULT, ApiError, InternalError
 
@@ -15,10 +16,12 @@ PING = sse.named("ping", {"type": "ping"})
 
 
 class MessagesForm:
-    """One answer's; see Form."""
+    """One answer's; see Form. Thinking that is not shown is a block with nothing in it."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, *, shows_thinking: bool = True) -> None:
         self._call = call
+        self._shows_thinking = shows_thinking
+        self._pinged = time.monotonic()
         self._answer = Answer(call)
         self._begun = False
         self._failed = False
@@ -29,7 +32,7 @@ class MessagesForm:
         cut_call = self._answer.finish_reason == "length" and parts and parts[-1].kind == "call"
         return reply.message(
             self._call,
-            content=[reply.block(self._call, part) for part in (parts[:-1] if cut_call else parts)],
+            content=[self._block(part) for part in (parts[:-1] if cut_call else parts)],
             usage=reply.usage(self._answer.usage),
             **reply.ending(self._call, self._answer.finish_reason, parts),
             **self._answer.mlx,
@@ -63,10 +66,26 @@ class MessagesForm:
         match step:
             case Begins(part):
                 return self._event("content_block_start", index=index, content_block=reply.opened(part))
+            case Grows(part) if self._hides(part):
+                return self._still_there()
             case Grows(part, text):
                 return self._event("content_block_delta", index=index, delta=reply.delta(part, text))
             case Ends():
                 return self._event("content_block_stop", index=index)
+
+    def _block(self, part: Part) -> dict[str, Any]:
+        return reply.opened(part) if self._hides(part) else reply.block(self._call, part)
+
+    def _hides(self, part: Part) -> bool:
+        return part.kind == "reasoning" and not self._shows_thinking
+
+    def _still_there(self) -> bytes:
+        """A ping from time to time: to think may take minutes."""
+        now = time.monotonic()
+        if now - self._pinged < sse.KEEP_ALIVE_SECONDS:
+            return b""
+        self._pinged = now
+        return PING
 
     def _opening(self) -> bytes:
         if self._begun:

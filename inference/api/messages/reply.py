@@ -35,6 +35,7 @@ def usage(found: Usage) -> dict[str, Any]:
         "cache_read_input_tokens": cached,
         "cache_creation_input_tokens": created,
         "output_tokens": found.completion_tokens,
+        "output_tokens_details": {"thinking_tokens": found.reasoning_tokens},
     }
 
 

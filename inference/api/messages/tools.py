@@ -7,6 +7,7 @@ from msgspec import Struct
 from inference.api import body
 from inference.cloud.anthropic.tools import CHOICES
 from inference.errors import InvalidRequest
+from inference.tools import not_the_clients
 
 _CHATS = {anthropics: chat for chat, anthropics in CHOICES.items()}
 
@@ -26,22 +27,19 @@ class Choice(Struct, forbid_unknown_fields=True):
     disable_parallel_tool_use: bool | None = None
 
 
-def tool(index: int, found: dict[str, Any]) -> dict[str, Any]:
-    """Raises InvalidRequest, which names the place."""
+def tool(index: int, found: dict[str, Any], *, with_cache_control: bool) -> dict[str, Any]:
+    """`with_cache_control`: for one who knows it. Raises InvalidRequest, which names the place."""
     place = f"tools[{index}]"
     if found.get("type", "custom") not in ("custom", None):
-        raise InvalidRequest(
-            f"{place}.type: only tools of the client's own are known here; none runs at this server, and none is built "
-            f"in like {str(found['type'])[:40]!r}. Leave it out.",
-            param=f"{place}.type",
-            code="unsupported_tool",
-        )
+        raise not_the_clients(place, found["type"])
     asked = body.convert(found, Tool, place)
     described = {"description": asked.description} if asked.description else {}
     strict = {"strict": True} if asked.strict else {}
+    cached = {"cache_control": asked.cache_control} if with_cache_control and asked.cache_control else {}
     return {
         "type": "function",
         "function": {"name": asked.name, **described, "parameters": asked.input_schema, **strict},
+        **cached,
     }
 
 

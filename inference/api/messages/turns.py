@@ -1,6 +1,6 @@
 """The turns of a conversation as the messages of a chat: what tools gave is a message of its own for each call."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -46,7 +46,7 @@ def translated(
     """`with_cache_control`: for one who knows it; else each content is one text. Raises InvalidRequest."""
     found: list[Message] = []
     if system:
-        content = _content("system", _blocks(system), with_cache_control)
+        content = _content("system", enumerate(_blocks(system)), with_cache_control)
         found.append({"role": "system", "content": content})
     for index, turn in enumerate(turns):
         place = f"messages[{index}].content"
@@ -55,6 +55,17 @@ def translated(
             found.append(_assistant(place, blocks, with_cache_control))
         else:
             found += _user(place, blocks, with_cache_control)
+    return found if with_cache_control else _taking_turns(found)
+
+
+def _taking_turns(messages: list[Message]) -> list[Message]:
+    """What a user says in several turns in a row is one, as at Anthropic: many templates want them to take turns."""
+    found: list[Message] = []
+    for message in messages:
+        if found and found[-1]["role"] == message["role"] == "user":
+            found[-1] = {**message, "content": f"{found[-1]['content']}\n\n{message['content']}"}
+        else:
+            found.append(message)
     return found
 
 
@@ -69,16 +80,18 @@ def _user(place: str, blocks: list[Block], with_cache_control: bool) -> list[Mes
         for index, block in enumerate(blocks)
         if block.type == "tool_result"
     ]
-    rest = [block for block in blocks if block.type != "tool_result"]
+    rest = [(index, block) for index, block in enumerate(blocks) if block.type != "tool_result"]
     if results and not rest:
         return results
     return [*results, {"role": "user", "content": _content(place, rest, with_cache_control)}]
 
 
 def _result(place: str, block: Block, with_cache_control: bool) -> Message:
-    given = _content(f"{place}.content", _blocks(block.content or ""), with_cache_control)
+    given = _content(f"{place}.content", enumerate(_blocks(block.content or "")), with_cache_control)
     content = _marked(given) if block.is_error else given
-    return {"role": "tool", "tool_call_id": _required(place, block, "tool_use_id"), "content": content}
+    call_id = _required(place, block, "tool_use_id")
+    cached = {"cache_control": block.cache_control} if with_cache_control and block.cache_control else {}
+    return {"role": "tool", "tool_call_id": call_id, "content": content, **cached}
 
 
 def _marked(content: Content) -> Content:
@@ -99,13 +112,15 @@ def _assistant(place: str, blocks: list[Block], with_cache_control: bool) -> Mes
             case "redacted_thinking":
                 pass  # nobody but who wrote it can read it
             case _:
-                rest.append(block)
+                rest.append((index, block))
     found: Message = {"role": "assistant"}
     if thoughts:
         found["reasoning_content"] = "\n\n".join(thoughts)
     found["content"] = _content(place, rest, with_cache_control) if rest or not calls else None
     if calls:
         found["tool_calls"] = calls
+        mark = next(block.cache_control for block in reversed(blocks) if block.type == "tool_use")
+        found |= {"cache_control": mark} if with_cache_control and mark else {}
     return found
 
 
@@ -116,15 +131,16 @@ def _call(place: str, block: Block) -> dict[str, Any]:
     return {"id": _required(place, block, "id"), "type": "function", "function": function}
 
 
-def _content(place: str, blocks: list[Block], with_cache_control: bool) -> Content:
-    """Blocks are paragraphs."""
-    texts = [_text(f"{place}[{index}]", block) for index, block in enumerate(blocks)]
-    if not with_cache_control or not any(block.cache_control for block in blocks):
+def _content(place: str, numbered: Iterable[tuple[int, Block]], with_cache_control: bool) -> Content:
+    """Blocks, with their numbers among all that stand there, are paragraphs."""
+    blocks = dict(numbered)
+    texts = [_text(f"{place}[{number}]", block) for number, block in blocks.items()]
+    if not with_cache_control or not any(block.cache_control for block in blocks.values()):
         return "\n\n".join(texts)
     return [
         {"type": "text", "text": text}
         | ({"cache_control": block.cache_control} if block.cache_control else {})
-        for text, block in zip(texts, blocks, strict=True)
+        for text, block in zip(texts, blocks.values(), strict=True)
     ]
 
 

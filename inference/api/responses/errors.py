@@ -8,6 +8,8 @@ from inference.errors import ApiError
 
 FIELDS = {  # by a chat's names
     "tool_choice.function.name": "tool_choice.name",
+    "tool_choice.allowed_tools.tools": "tool_choice.tools",
+    "logprobs": "include",
     "messages": "input",
     "max_completion_tokens": "max_output_tokens",
     "max_tokens": "max_output_tokens",

@@ -1,5 +1,6 @@
 """A chat completion as a response of /v1/responses, and its chunks as the events of one."""
 
+from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
@@ -11,7 +12,7 @@ from inference.api.answer import Answer
 from inference.api.parts import Begins, Ends, Grows, Part, Step
 from inference.api.responses import errors, reply
 from inference.api.responses.request import ResponsesRequest
-from inference.api.said import Usage
+from inference.api.said import Logprob, Usage
 from inference.call import Call
 from inference.errors import OUR_FAULT, ApiError, InternalError
 
@@ -30,7 +31,7 @@ class ResponsesForm:
     def __init__(self, call: Call, asked: ResponsesRequest) -> None:
         self._call = call
         self._asked = asked
-        self._answer = Answer(call)
+        self._answer = Answer(call, with_logprobs=asked.with_logprobs)
         self._numbers = count()
         self._begun = False
         self._failed = False
@@ -76,8 +77,9 @@ class ResponsesForm:
         match step:
             case Begins(part):
                 return self._begins(part)
-            case Grows(part, text):
-                return self._inside(part, f"{_EVENTS[part.kind][0]}.delta", delta=text, **_logprobs(part))
+            case Grows(part, text, logprobs):
+                told = _logprobs(part, logprobs)
+                return self._inside(part, f"{_EVENTS[part.kind][0]}.delta", delta=text, **told)
             case Ends(part):
                 return self._ends(part)
 
@@ -86,11 +88,11 @@ class ResponsesForm:
         added = self._event("response.output_item.added", output_index=part.number, item=item)
         if part.kind == "call":
             return added
-        return added + self._inside(part, "response.content_part.added", part=reply.written(part, ""))
+        return added + self._inside(part, "response.content_part.added", part=reply.written(part, begun=True))
 
     def _ends(self, part: Part) -> bytes:
         kind, name = _EVENTS[part.kind]
-        done = self._inside(part, f"{kind}.done", **{name: part.text}, **_logprobs(part))
+        done = self._inside(part, f"{kind}.done", **{name: part.text}, **_logprobs(part, part.logprobs))
         if part.kind != "call":
             done += self._inside(part, "response.content_part.done", part=reply.written(part))
         item = reply.item(self._call, part, self._status_of(part))
@@ -141,6 +143,6 @@ class ResponsesForm:
         return sse.named(type, {"type": type, "sequence_number": next(self._numbers), **said})
 
 
-def _logprobs(part: Part) -> dict[str, Any]:
-    """None are given, and the client's type wants a list."""
-    return {"logprobs": []} if part.kind == "text" else {}
+def _logprobs(part: Part, told: Sequence[Logprob]) -> dict[str, Any]:
+    """The client's type wants a list, also where none were asked for."""
+    return {"logprobs": told} if part.kind == "text" else {}

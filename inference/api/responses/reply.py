@@ -32,16 +32,17 @@ def item(call: Call, part: Part, status: str) -> dict[str, Any]:
             return {**head, "type": "message", "role": "assistant", "content": content}
 
 
-def written(part: Part, text: str | None = None) -> dict[str, Any]:
-    """The content of its item; `text` in the place of its own."""
-    text = part.text if text is None else text
+def written(part: Part, *, begun: bool = False) -> dict[str, Any]:
+    """The content of its item; nothing of it yet where it has only just begun."""
+    text = "" if begun else part.text
     match part.kind:
         case "reasoning":
             return {"type": "reasoning_text", "text": text}
         case "refusal":
             return {"type": "refusal", "refusal": text}
         case _:
-            return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+            told = [] if begun else part.logprobs
+            return {"type": "output_text", "text": text, "annotations": [], "logprobs": told}
 
 
 def usage(said: Usage) -> dict[str, Any]:
@@ -82,6 +83,7 @@ def response(call: Call, asked: ResponsesRequest, status: str, **more: Any) -> d
         "previous_response_id": None,
         "store": False,
         "truncation": "disabled",
+        "top_logprobs": asked.top_logprobs or 0,
         "usage": None,
         **{name: said[name] for name in told},
         **{name: default if said[name] is None else said[name] for name, default in given.items()},

@@ -3,15 +3,16 @@
 What cannot be said there is refused by name: no field is taken and then ignored.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from msgspec import Meta, Struct
 
 from inference.api import body
 from inference.api.responses import items
-from inference.api.responses.tools import NamedChoice, choice, tool
+from inference.api.responses.tools import AllowedChoice, NamedChoice, choice, tool
 from inference.errors import InvalidRequest
 
+LOGPROBS = "message.output_text.logprobs"
 NOT_STORED = "Nothing is stored here. Leave it out, and send the whole conversation as input each time."
 REFUSED = {
     "previous_response_id": NOT_STORED,
@@ -45,74 +46,108 @@ class Reasoning(Struct, forbid_unknown_fields=True):
     summary: Literal["auto"] | None = None
 
 
-class ResponsesRequest(Struct, forbid_unknown_fields=True, kw_only=True):
+class InputTokensRequest(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What is read before an answer, and counted at /v1/responses/input_tokens."""
+
     model: str
     input: str | Annotated[list[dict[str, Any]], Meta(min_length=1)]
     instructions: str | None = None
+    text: Text | None = None
+    reasoning: Reasoning | None = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: Literal["none", "auto", "required"] | NamedChoice | AllowedChoice | None = None
+    parallel_tool_calls: bool | None = None
+    timeout: Any = None
+    # what clients send although it asks for nothing; anything else is refused
+    truncation: Literal["disabled"] | None = None
+    previous_response_id: Any = None
+    conversation: Any = None
+
+    def check(self) -> None:
+        """What no type says. Raises InvalidRequest, which says what to do."""
+        for name, remedy in REFUSED.items():
+            if getattr(self, name, None) is not None:
+                raise _refused(name, remedy)
+
+
+class ResponsesRequest(InputTokensRequest, forbid_unknown_fields=True, kw_only=True):
+    """`include`: reasoning is given in the clear, and there is nothing to encrypt."""
+
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     max_output_tokens: Annotated[int, Meta(ge=1)] | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
-    text: Text | None = None
-    reasoning: Reasoning | None = None
-    tools: list[dict[str, Any]] | None = None
-    tool_choice: Literal["none", "auto", "required"] | NamedChoice | None = None
-    parallel_tool_calls: bool | None = None
+    include: list[Literal["message.output_text.logprobs", "reasoning.encrypted_content"]] | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     user: str | None = None
-    timeout: Any = None
     on_deadline: Literal["error", "partial"] | None = None
     # say nothing about the answer
     metadata: dict[str, str] | None = None
-    include: list[Literal["reasoning.encrypted_content"]] | None = None  # it is given in the clear
     prompt_cache_key: str | None = None
     prompt_cache_retention: str | None = None
     safety_identifier: str | None = None
     # what clients send although it asks for nothing; anything else is refused
     store: bool | None = None
     background: bool | None = None
-    truncation: Literal["disabled"] | None = None
     service_tier: Literal["auto", "default"] | None = None
-    top_logprobs: Annotated[int, Meta(ge=0, le=0)] | None = None
-    previous_response_id: Any = None
-    conversation: Any = None
     prompt: Any = None
     max_tool_calls: Any = None
 
+    @property
+    def with_logprobs(self) -> bool:
+        return LOGPROBS in (self.include or ())
+
     def check(self) -> None:
-        """What no type says. Raises InvalidRequest, which says what to do."""
+        super().check()
         if self.store:
             raise _refused("store", NOT_STORED)
         if self.background:
             raise _refused("background", "Leave it out, and stream the answer if it takes long.")
-        for name, remedy in REFUSED.items():
-            if getattr(self, name) is not None:
-                raise _refused(name, remedy)
+        if self.top_logprobs and not self.with_logprobs:
+            raise InvalidRequest(
+                f'top_logprobs is only allowed with include: ["{LOGPROBS}"].',
+                param="top_logprobs",
+                code="invalid_value",
+            )
 
 
-def read(found: dict[str, Any]) -> ResponsesRequest:
+Asked = TypeVar("Asked", bound=InputTokensRequest)
+
+
+def read(found: dict[str, Any], kind: type[Asked]) -> Asked:
     """Raises InvalidRequest, which names the field."""
-    asked = body.convert(found, ResponsesRequest)
+    asked = body.convert(found, kind)
     asked.check()
     return asked
 
 
 def translated(asked: ResponsesRequest) -> dict[str, Any]:
     """The body for /v1/chat/completions. Raises InvalidRequest, which names the place."""
-    found: dict[str, Any] = {
-        "model": asked.model,
-        "messages": items.messages(asked.instructions, asked.input),
+    found = {
+        **conversation(asked),
         "stream": asked.stream,
         "stream_options": {"include_usage": True} if asked.stream else None,
         "max_completion_tokens": asked.max_output_tokens,
         "temperature": asked.temperature,
         "top_p": asked.top_p,
+        "logprobs": asked.with_logprobs or None,
+        "top_logprobs": asked.top_logprobs if asked.with_logprobs else None,
+        "user": asked.user,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def conversation(asked: InputTokensRequest) -> dict[str, Any]:
+    """As much of it as is counted. Raises InvalidRequest, which names the place."""
+    found: dict[str, Any] = {
+        "model": asked.model,
+        "messages": items.messages(asked.instructions, asked.input),
         "response_format": _format(asked.text),
         "reasoning_effort": asked.reasoning.effort if asked.reasoning else None,
         "tools": [tool(index, each) for index, each in enumerate(asked.tools or ())] or None,
         "tool_choice": choice(asked.tool_choice),
         "parallel_tool_calls": asked.parallel_tool_calls if asked.tools else None,
-        "user": asked.user,
     }
     return {name: value for name, value in found.items() if value is not None}
 

@@ -1,11 +1,11 @@
 """The functions that a model may call, and whether it must, in a chat's terms."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from inference.api import body
-from inference.errors import InvalidRequest
+from inference.tools import not_the_clients
 
 
 class Function(Struct, forbid_unknown_fields=True):
@@ -16,21 +16,25 @@ class Function(Struct, forbid_unknown_fields=True):
     strict: bool | None = None
 
 
-class NamedChoice(Struct, forbid_unknown_fields=True):
+class NamedChoice(Struct, forbid_unknown_fields=True, tag_field="type", tag="function"):
+    name: str
+
+
+class AllowedFunction(Struct, forbid_unknown_fields=True):
     type: Literal["function"]
     name: str
+
+
+class AllowedChoice(Struct, forbid_unknown_fields=True, tag_field="type", tag="allowed_tools"):
+    mode: Literal["auto", "required"]
+    tools: Annotated[list[AllowedFunction], Meta(min_length=1)]
 
 
 def tool(index: int, found: dict[str, Any]) -> dict[str, Any]:
     """Raises InvalidRequest, which names the place."""
     place = f"tools[{index}]"
     if found.get("type") != "function":
-        raise InvalidRequest(
-            f"{place}.type: only functions are known here, which the client runs itself; no tool runs at this "
-            f"server, and {str(found.get('type'))[:40]!r} is none of them. Leave it out.",
-            param=f"{place}.type",
-            code="unsupported_tool",
-        )
+        raise not_the_clients(place, found.get("type"))
     asked = body.convert(found, Function, place)
     said = {
         "name": asked.name,
@@ -41,7 +45,15 @@ def tool(index: int, found: dict[str, Any]) -> dict[str, Any]:
     return {"type": "function", "function": {key: value for key, value in said.items() if value is not None}}
 
 
-def choice(asked: str | NamedChoice | None) -> str | dict[str, Any] | None:
-    if isinstance(asked, NamedChoice):
-        return {"type": "function", "function": {"name": asked.name}}
+def choice(asked: str | NamedChoice | AllowedChoice | None) -> str | dict[str, Any] | None:
+    match asked:
+        case NamedChoice(name):
+            return _named(name)
+        case AllowedChoice(mode, tools):
+            allowed = {"mode": mode, "tools": [_named(tool.name) for tool in tools]}
+            return {"type": "allowed_tools", "allowed_tools": allowed}
     return asked
+
+
+def _named(name: str) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name}}

@@ -9,9 +9,10 @@ from msgspec import Meta, Struct
 
 from inference.api import body
 from inference.cloud.anthropic import tools, turns
+from inference.cloud.anthropic.tools import CachedTool
 from inference.cloud.anthropic.turns import Message
 from inference.errors import InvalidRequest
-from inference.tools import NamedChoice, Tool
+from inference.tools import AllowedChoice, NamedChoice, allowed
 
 DEFAULT_MAX_TOKENS = 8192  # Anthropic wants a limit and OpenAI's clients need not give one
 
@@ -37,13 +38,15 @@ class ChatRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     temperature: Annotated[float, Meta(ge=0, le=1)] | None = None
     top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
     stop: str | list[str] | None = None
-    tools: list[Tool] | None = None
-    tool_choice: Literal["auto", "none", "required"] | NamedChoice | None = None
+    tools: list[CachedTool] | None = None
+    tool_choice: Literal["auto", "none", "required"] | NamedChoice | AllowedChoice | None = None
     parallel_tool_calls: bool | None = None
     user: str | None = None
     # Anthropic's own, for whoever asks for them
     top_k: Annotated[int, Meta(ge=0)] | None = None
     thinking: dict[str, Any] | None = None
+    output_config: dict[str, Any] | None = None
+    cache_control: dict[str, Any] | None = None
     # say nothing about the answer
     metadata: dict[str, str] | None = None
     store: bool | None = None
@@ -57,7 +60,7 @@ class ChatRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     response_format: TextFormat | None = None
     modalities: Annotated[list[Literal["text"]], Meta(max_length=1)] | None = None
     reasoning_effort: Literal["none"] | None = None
-    service_tier: Literal["auto"] | None = None
+    service_tier: Literal["auto", "standard_only"] | None = None
 
 
 def read(found: dict[str, Any]) -> ChatRequest:
@@ -83,9 +86,19 @@ def translated(asked: ChatRequest) -> dict[str, Any]:
         "top_p": asked.top_p,
         "top_k": asked.top_k,
         "thinking": asked.thinking,
+        "output_config": asked.output_config,
+        "cache_control": asked.cache_control,
+        "service_tier": None if asked.service_tier == "auto" else asked.service_tier,
         "stop_sequences": [text for text in stop if text] or None,
         "metadata": {"user_id": asked.user} if asked.user else None,
-        "tools": [tools.tool(each) for each in asked.tools or ()] or None,
+        "tools": [tools.tool(each) for each in _offered(asked)] or None,
         "tool_choice": tools.choice(asked.tool_choice, asked.parallel_tool_calls, bool(asked.tools)),
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _offered(asked: ChatRequest) -> list[CachedTool]:
+    tools, choice = asked.tools or [], asked.tool_choice
+    if tools and isinstance(choice, AllowedChoice):
+        return [tools[number] for number in allowed(tools, choice)]
+    return tools

@@ -23,7 +23,9 @@ class Part(Struct, forbid_unknown_fields=True):
 
 
 class Message(Struct, forbid_unknown_fields=True):
-    """`reasoning_content` of earlier turns is not sent: Anthropic takes its own thinking only where it signed it."""
+    """`reasoning_content` of earlier turns is not sent: Anthropic takes its own thinking only where it signed it.
+    `cache_control` is Anthropic's own: of its last block.
+    """
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | list[Part] | None = None
@@ -31,6 +33,7 @@ class Message(Struct, forbid_unknown_fields=True):
     tool_call_id: str | None = None
     refusal: str | None = None
     reasoning_content: str | None = None
+    cache_control: dict[str, Any] | None = None
     name: None = None
     annotations: list[Any] | None = None
     audio: None = None
@@ -47,11 +50,11 @@ def translated(messages: list[Message]) -> tuple[list[Block], list[dict[str, Any
     for index, message in enumerate(messages):
         place = f"messages[{index}]"
         if message.role in ("system", "developer"):
-            system += _content(place, message)
+            system += _marked(_content(place, message), message)
             continue
         role = "assistant" if message.role == "assistant" else "user"
         blocks = _tool_result(place, message) if message.role == "tool" else _content(place, message)
-        blocks += _tool_uses(place, message)
+        blocks = _marked([*blocks, *_tool_uses(place, message)], message)
         if turns and turns[-1]["role"] == role:
             turns[-1]["content"] += blocks
         elif blocks:
@@ -61,6 +64,12 @@ def translated(messages: list[Message]) -> tuple[list[Block], list[dict[str, Any
             "There is no message to answer: all are empty or the system's.", param="messages"
         )
     return system, turns
+
+
+def _marked(blocks: list[Block], message: Message) -> list[Block]:
+    if not blocks or not message.cache_control:
+        return blocks
+    return [*blocks[:-1], {**blocks[-1], "cache_control": message.cache_control}]
 
 
 def _content(place: str, message: Message) -> list[Block]:
