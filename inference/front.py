@@ -15,6 +15,7 @@ from django.http.response import HttpResponseBase
 from inference import page_session
 from inference.api import body, chat, completions, embeddings, envelope, models, openapi
 from inference.api.messages import endpoint as messages
+from inference.api.messages import models as anthropic_models
 from inference.api.responses import endpoint as responses
 from inference.arrival import Arrival
 from inference.errors import (
@@ -40,15 +41,17 @@ View = Callable[[HttpRequest, Arrival], Awaitable[HttpResponseBase]]
 ROUTES: dict[str, dict[str, View]] = {
     "/v1/chat/completions": {"POST": chat.create},
     "/v1/responses": {"POST": responses.create},
-    "/v1/messages": {"POST": messages.create},
     "/v1/responses/input_tokens": {"POST": responses.count_tokens},
-    "/v1/completions": {"POST": completions.create},
+    "/v1/messages": {"POST": messages.create},
     "/v1/messages/count_tokens": {"POST": messages.count_tokens},
+    "/v1/completions": {"POST": completions.create},
     "/v1/embeddings": {"POST": embeddings.create},
     "/v1/models": {"GET": models.index},
     openapi.PATH: {"GET": openapi.show},
 }
 MODEL = "/v1/models/"
+ANTHROPICS: dict[str, dict[str, View]] = {"/v1/models": {"GET": anthropic_models.index}}
+"""In the place of the same, for Anthropic's clients."""
 
 
 async def serve(request: HttpRequest) -> HttpResponseBase:
@@ -105,10 +108,13 @@ def _refused(request: HttpRequest, arrival: Arrival, error: ApiError) -> HttpRes
 
 def _view(request: HttpRequest) -> View:
     path = request.path
-    methods = ROUTES.get(path)
+    anthropics = envelope.is_anthropics(path, request.headers)
+    methods = ANTHROPICS.get(path) if anthropics else None
+    methods = methods or ROUTES.get(path)
     if methods is None and path.startswith(MODEL):
         name = path.removeprefix(MODEL)  # Django has unquoted it
-        methods = {"GET": lambda request, arrival: models.show(request, arrival, name)}
+        show = anthropic_models.show if anthropics else models.show
+        methods = {"GET": lambda request, arrival: show(request, arrival, name)}
     if methods is None:
         raise NotFound(f"There is nothing at {path}. Known: {', '.join(ROUTES)}.", code="unknown_url")
     method = "GET" if request.method == "HEAD" else request.method or ""

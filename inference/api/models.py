@@ -54,15 +54,15 @@ class _OnDisk:
 
 async def index(request: HttpRequest, arrival: Arrival) -> HttpResponse:
     decisions = offered.all_offered(arrival.settings)
-    return body.json_response(ModelList(data=await _described(decisions, arrival.settings)))
+    return body.json_response(ModelList(data=await described(decisions, arrival.settings)))
 
 
 async def show(request: HttpRequest, arrival: Arrival, name: str) -> HttpResponse:
-    [model] = await _described([offered.offered(name, arrival.settings)], arrival.settings)
+    [model] = await described([offered.offered(name, arrival.settings)], arrival.settings)
     return body.json_response(model)
 
 
-async def _described(decisions: list[Decision], settings: Snapshot) -> list[ModelOut]:
+async def described(decisions: list[Decision], settings: Snapshot) -> list[ModelOut]:
     """The disk is looked at in a thread: a stat for each file of each model."""
     targets = [decision.targets[0] for decision in decisions]
     local = {target.model: settings.models[target.model] for target in targets if target.provider is None}

@@ -10,7 +10,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from msgspec import Struct
 
-from inference.api import answers, body, chat, completions, embeddings, models
+from inference.api import answers, body, chat, completions, embeddings, envelope, models
+from inference.api.messages import models as anthropic_models
 from inference.api.messages.request import CountRequest, MessagesRequest
 from inference.api.responses.request import InputTokensRequest, ResponsesRequest
 from inference.arrival import Arrival
@@ -46,9 +47,28 @@ REASONS = {
 }
 
 
+NAME = {"name": "model", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+VERSION = {
+    "name": envelope.VERSION,
+    "in": "header",
+    "schema": {"type": "string"},
+    "description": "Whoever sends it is answered in Anthropic's shape, whatever it says.",
+}
+PAGING = tuple(
+    {"name": name, "in": "query", "schema": schema, "description": f"With {envelope.VERSION} alone."}
+    for name, schema in (
+        ("limit", {"type": "integer", "minimum": 1, "maximum": anthropic_models.MOST}),
+        ("after_id", {"type": "string"}),
+        ("before_id", {"type": "string"}),
+    )
+)
+
+
 @dataclass(frozen=True)
 class Operation:
-    """`takes`: the struct that the body is decoded into; None: no body. `error`: in which envelope it refuses."""
+    """`takes`: the struct that the body is decoded into; None: no body. `error`: in which envelope it refuses.
+    `anthropics`: what it answers to who speaks Anthropic's API, and `parameters`, which are heeded then.
+    """
 
     method: str
     path: str
@@ -58,10 +78,21 @@ class Operation:
     streams: bool = False
     refuses: tuple[int, ...] = MAKING
     error: type[Struct] = answers.ErrorEnvelope
+    anthropics: type[Struct] | None = None
+    parameters: tuple[dict[str, Any], ...] = ()
 
     @property
     def structs(self) -> list[type[Struct]]:
-        return [self.answer, self.error, *([self.takes] if self.takes else [])]
+        wanted = (*self.shapes, *self.errors, self.takes)
+        return [struct for struct in wanted if struct is not None]
+
+    @property
+    def shapes(self) -> list[type[Struct]]:
+        return [self.answer, *([self.anthropics] if self.anthropics else [])]
+
+    @property
+    def errors(self) -> list[type[Struct]]:
+        return [self.error, *([answers.AnthropicError] if self.anthropics else [])]
 
 
 OPERATIONS = (
@@ -107,8 +138,23 @@ OPERATIONS = (
         streams=True,
     ),
     Operation("POST", "/v1/embeddings", "Embed texts", answers.Embeddings, embeddings.EmbeddingRequest),
-    Operation("GET", "/v1/models", "What can be asked for", models.ModelList, refuses=ASKING),
-    Operation("GET", "/v1/models/{model}", "One model", models.ModelOut, refuses=(*ASKING, 404, 503)),
+    Operation(
+        "GET",
+        "/v1/models",
+        "What can be asked for",
+        models.ModelList,
+        refuses=ASKING,
+        anthropics=anthropic_models.ModelPage,
+        parameters=PAGING,
+    ),
+    Operation(
+        "GET",
+        "/v1/models/{model}",
+        "One model",
+        models.ModelOut,
+        refuses=(*ASKING, 404, 503),
+        anthropics=anthropic_models.ModelInfo,
+    ),
 )
 """A path of `front.ROUTES` gets into the document by its line here; a test asks for it."""
 
@@ -140,10 +186,10 @@ def document() -> dict[str, Any]:
 
 
 def _described(operation: Operation, schema: dict[type[Struct], Any]) -> dict[str, Any]:
-    answer = {"application/json": {"schema": schema[operation.answer]}}
+    answer = {"application/json": {"schema": _any_of(schema, operation.shapes)}}
     if operation.streams:
         answer["text/event-stream"] = {"schema": EVENT}
-    error = {"application/json": {"schema": schema[operation.error]}}
+    error = {"application/json": {"schema": _any_of(schema, operation.errors)}}
     refused = {
         str(status): {"description": REASONS[status], "content": error}
         for status in sorted(operation.refuses)
@@ -159,7 +205,13 @@ def _described(operation: Operation, schema: dict[type[Struct], Any]) -> dict[st
             "description": "What a cloud provider refused, with its status.",
             "content": error,
         }
-    if "{model}" in operation.path:
-        name = {"name": "model", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
-        described["parameters"] = [name]
+    named = [NAME] if "{model}" in operation.path else []
+    version = [VERSION] if operation.anthropics else []
+    if parameters := [*named, *version, *operation.parameters]:
+        described["parameters"] = parameters
     return described
+
+
+def _any_of(schema: dict[type[Struct], Any], structs: list[type[Struct]]) -> Any:
+    found = [schema[struct] for struct in structs]
+    return found[0] if len(found) == 1 else {"anyOf": found}
