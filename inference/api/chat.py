@@ -11,10 +11,12 @@ from msgspec.structs import replace
 from inference import completion
 from inference.api import body, logprobs, text, turns
 from inference.api.form import Form
+from inference.api.head import Head, HeadStreamOptions
 from inference.api.response_format import ResponseFormat, json_format
 from inference.api.sampling import MOST
-from inference.api.text import Choice, Head, HeadStreamOptions, Made, TextRequest
+from inference.api.text import Choice, Made
 from inference.api.text_logprobs import TextLogprobs
+from inference.api.text_request import TextRequest
 from inference.api.tool_choice import ToolChoice, offered
 from inference.api.turns import Message
 from inference.arrival import Arrival

@@ -8,8 +8,10 @@ from msgspec import Meta
 
 from inference import completion
 from inference.api import body, logprobs, prompts, text
+from inference.api.head import Head
 from inference.api.prompts import Prompts
-from inference.api.text import Choice, Head, Made, TextRequest
+from inference.api.text import Choice, Made
+from inference.api.text_request import TextRequest
 from inference.arrival import Arrival
 from inference.call import Call
 from inference.completion import Asked

@@ -10,9 +10,9 @@ from msgspec import Meta, Struct
 
 from inference import completion
 from inference.api import body, prompts
+from inference.api.head import Head
 from inference.api.prompts import Prompts
 from inference.api.sampling import MOST
-from inference.api.text import Head
 from inference.arrival import Arrival
 from inference.call import Call
 from inference.chunk import Chunk

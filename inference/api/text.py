@@ -1,61 +1,23 @@
-"""What the two endpoints that make text have in common: the fields of a body, and how an answer is sent."""
+"""How an answer of text is sent: whole, or as a stream."""
 
 import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, Protocol
+from typing import Any, Protocol
 
 from django.http.response import HttpResponseBase
-from msgspec import Meta, Struct
 
 from inference.api import body, sse
 from inference.api.form import Form, OpenAIForm
-from inference.api.sampling import SamplingFields
+from inference.api.head import Head
 from inference.call import Call
 from inference.chunk import Chunk
 from inference.completion import Batches
-from inference.errors import OUR_FAULT, ApiError, DeadlineExceeded, InternalError, InvalidRequest
+from inference.errors import OUR_FAULT, ApiError, DeadlineExceeded, InternalError
 from inference.messages import Done, TokenLogprob, Tokens, ToolCall
 
 Made = Tokens | ToolCall
-
-
-class StreamOptions(Struct, forbid_unknown_fields=True):
-    include_usage: bool = False
-
-
-class HeadStreamOptions(Struct):
-    include_usage: bool = False
-
-
-class Head(Struct, kw_only=True):
-    """What is looked at of a body before it is known who gets it; all else is for the target to judge."""
-
-    model: Annotated[str, Meta(min_length=1)]
-    stream: bool | None = None
-    stream_options: HeadStreamOptions | None = None
-    timeout: Any = None
-    on_deadline: Literal["error", "partial"] | None = None
-
-
-class TextRequest(SamplingFields, forbid_unknown_fields=True, kw_only=True):
-    """A field that is not here is refused: none is taken and then ignored."""
-
-    model: Annotated[str, Meta(min_length=1)]
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
-    timeout: Any = None
-    on_deadline: Literal["error", "partial"] | None = None
-    # says nothing about the answer
-    user: str | None = None
-    # what clients send although it asks for nothing; anything else is refused
-    n: Annotated[int, Meta(ge=1, le=1)] | None = None
-
-    def check(self) -> None:
-        """What no type says. Raises InvalidRequest."""
-        if self.stream_options is not None and not self.stream:
-            raise InvalidRequest("stream_options is only allowed with stream.", param="stream_options")
 
 
 @dataclass
