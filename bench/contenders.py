@@ -24,7 +24,14 @@ from tests.server import environment, manage, serving
 RAW, MLX_LM, OURS, VLLM_MLX = "BatchGenerator", "mlx_lm.server", "MLX Manager", "vllm-mlx"
 RAW_JEMALLOC = "BatchGenerator with jemalloc"
 START_SECONDS = 120
-LIBRARIES = ("libopenblas.so.0", "libjemalloc.so.2")  # on Linux, as far as they are installed
+LIBRARIES = ("libopenblas.so.0", "libjemalloc.so.2")  # of Linux
+
+
+def installed() -> list[str]:
+    """Of LIBRARIES."""
+    names = {library: library.removeprefix("lib").partition(".")[0] for library in LIBRARIES}
+    on_linux = sys.platform == "linux"
+    return [library for library, name in names.items() if on_linux and ctypes.util.find_library(name)]
 
 
 @dataclass
@@ -100,12 +107,12 @@ def vllm_mlx(python: Path, model: Path, loader: Worker, log: Path) -> Iterator[C
 def _peer(name: str, command: list[str], loader: Worker, log: Path, model: str) -> Iterator[Contender]:
     """Raises RuntimeError, with the end of what it printed, if it does not answer in time."""
     port = _free_port()
-    installed = [library for library in LIBRARIES if sys.platform == "linux" and _is_installed(library)]
+    found = installed()
     with log.open("w") as output:
         process = subprocess.Popen(
             [*command, "--host", "127.0.0.1", "--port", str(port)],
             cwd=PROJECT,
-            env={**os.environ, **({"LD_PRELOAD": " ".join(installed)} if installed else {})},
+            env={**os.environ, **({"LD_PRELOAD": " ".join(found)} if found else {})},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -140,10 +147,6 @@ def _await_answer(url: str, process: "subprocess.Popen[bytes]", log: Path) -> No
 def _last_words(log: Path) -> str:
     said = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     return re.sub(r"\S*/(?=\S)", "", said[-1] if said else "it said nothing")
-
-
-def _is_installed(library: str) -> bool:
-    return ctypes.util.find_library(library.removeprefix("lib").partition(".")[0]) is not None
 
 
 def _free_port() -> int:

@@ -42,7 +42,7 @@ class Plan:
     idle_seconds: float
 
 
-FULL = Plan((Load(1, 10), Load(8, 4), Load(32, 3)), (Load(1, 1), Load(8, 1), Load(32, 1)), (24, 40), 3, 20.0)
+FULL = Plan((Load(1, 20), Load(8, 4), Load(32, 3)), (Load(1, 1), Load(8, 1), Load(32, 1)), (24, 40), 3, 20.0)
 QUICK = Plan((Load(1, 3), Load(8, 1), Load(32, 1)), (Load(1, 1),), (8, 16), 1, 5.0)
 LONG_TOKENS = 3500
 NOTE = (
@@ -82,7 +82,7 @@ class Bench:
         self._rounds = rounds
         self._chance = random.Random(time.time_ns())  # prompts that no cache of an earlier run has
         self.notes: list[str] = []
-        self.versions: dict[str, str] = {}
+        self.versions = {"libraries": ", ".join(contenders.installed()) or "none"}
 
     def lines(self, only: str | None) -> list[Line]:
         found = []
