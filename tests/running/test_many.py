@@ -80,7 +80,11 @@ def test_a_viewer_is_told_of_all_of_them_at_a_measured_pace_and_for_little(
     assert (spent - unwatched * took) / len(later) < MOST_CPU_SECONDS
 
 
-def test_the_list_is_read_in_pages_while_requests_go(api: httpx2.Client) -> None:
+def test_the_list_is_read_in_pages_also_while_requests_go(api: httpx2.Client) -> None:
+    first = page(api, limit=100)
+    second = page(api, limit=100, cursor=first["next_cursor"])
+    assert second["next_cursor"] is None
+    assert len({call["id"] for found in (first, second) for call in found["running"]}) == COUNT
     pages = [page(api, limit=60)]
     while cursor := pages[-1]["next_cursor"]:
         api.post(f"/api/requests/{pages[-1]['running'][-1]['id']}/cancel").raise_for_status()
