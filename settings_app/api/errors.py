@@ -44,7 +44,7 @@ def add_handlers(api: NinjaAPI) -> None:
     """A refused setting is a 422 with a message per field; our own fault a 500 that tells the log, not the client."""
 
     def refused(request: HttpRequest, error: Any) -> HttpResponse:
-        return api.create_response(request, {"detail": _details(error)}, status=422)
+        return api.create_response(request, {"detail": _details(request, error)}, status=422)
 
     def too_large(request: HttpRequest, error: Any) -> HttpResponse:
         return api.create_response(request, {"detail": "The body is too large."}, status=413)
@@ -80,10 +80,11 @@ def refusal(reason: str) -> dict[str, Any]:
     return {"description": reason, "content": content}
 
 
-def _details(error: ValidationError) -> list[dict[str, object]]:
+def _details(request: HttpRequest, error: ValidationError) -> list[dict[str, object]]:
+    where = "query" if request.method == "GET" else "body"
     by_field = error.message_dict if hasattr(error, "error_dict") else {"__all__": error.messages}
     return [
-        {"type": "value_error", "loc": ["body", field], "msg": message}
+        {"type": "value_error", "loc": [where, field], "msg": message}
         for field, messages in by_field.items()
         for message in messages
     ]
