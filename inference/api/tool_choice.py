@@ -29,7 +29,7 @@ def offered(tools: list[Tool] | None, choice: ToolChoice | None, parallel: bool 
         mode, tools = choice.allowed_tools.mode, [tools[number] for number in allowed(tools, choice)]
     return Tools(
         [msgspec.to_builtins(tool) for tool in tools],
-        parallel is not False,
+        parallel is not False and only is None,  # as OpenAI has it: exactly one call of the one that is named
         required=mode == "required" or only is not None,
         only=only,
     )
