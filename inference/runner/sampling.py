@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import mlx.core as mx
 from mlx_lm.sample_utils import greedy_sampler
@@ -11,6 +11,9 @@ from mlx_lm.sample_utils import greedy_sampler
 from inference.messages import Sampling
 
 Sampler = Callable[[mx.array], mx.array]
+# What a nucleus mostly has room in. With it `_likely` takes a CPU 70 ms for 32 rows of 49,000 tokens, 350 without.
+MOST_IN_NUCLEUS = 1024
+FEWEST_ROWS = 4  # below, a sort takes less than what waiting costs: the first token comes a step later
 
 
 class _Choice(NamedTuple):
@@ -66,6 +69,7 @@ def _likely(logprobs: mx.array, top_p: float, top_k: int, min_p: float) -> mx.ar
         least.append(head.min(axis=-1, keepdims=True))
     if top_p < 1:
         mass = mx.exp(logprobs.astype(mx.float32)).sum(axis=-1, keepdims=True)  # not quite 1 in bfloat16
+        head = _with_nucleus(logprobs, top_p * mass) if head is logprobs else head
         least.append(_least_in_nucleus(head, top_p * mass))
     if 0 < min_p <= 1:
         least.append(logprobs.max(axis=-1, keepdims=True) + math.log(min_p))
@@ -75,6 +79,20 @@ def _likely(logprobs: mx.array, top_p: float, top_k: int, min_p: float) -> mx.ar
     for other in least[1:]:
         threshold = mx.maximum(threshold, other)
     return mx.where(logprobs < threshold, -mx.inf, logprobs)
+
+
+def _with_nucleus(logprobs: mx.array, mass: mx.array) -> mx.array:
+    """The likeliest of the tokens, if their probabilities sum up to `mass` in every row, else all.
+
+    To know it waits for the model. That is worth it on a CPU; a GPU sorts in no time, and would stand still meanwhile.
+    """
+    rows, vocabulary = logprobs.shape
+    on_cpu = mx.default_device().type == mx.DeviceType.cpu
+    if not on_cpu or rows < FEWEST_ROWS or vocabulary <= 4 * MOST_IN_NUCLEUS:
+        return logprobs
+    head = mx.topk(logprobs, MOST_IN_NUCLEUS, axis=-1)
+    enough: Any = (mx.exp(head.astype(mx.float32)).sum(axis=-1, keepdims=True) >= mass).all()
+    return head if enough.item() else logprobs
 
 
 def _least_in_nucleus(head: mx.array, mass: mx.array) -> mx.array:

@@ -39,6 +39,23 @@ def test_the_tokens_left_are_those_that_mlx_lm_leaves(
     assert mx.array_equal(_likely(logprobs, top_p, top_k, min_p), expected)
 
 
+@pytest.mark.parametrize("other", [1.0, 0.1])
+@pytest.mark.parametrize("spread", [0.1, 3.0, 8.0])
+def test_of_a_large_vocabulary_the_same_tokens_are_left(spread: float, other: float) -> None:
+    """A nucleus is looked for among the likeliest first; in a flat distribution it is more than those."""
+    logits = mx.random.normal((5, 16_384), key=mx.random.key(int(10 * spread))) * spread
+    logits[1] *= other  # a row that needs more than its neighbours
+    logprobs = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
+    for top_p in (0.2, 0.9, 0.99):
+        left = _likely(logprobs, top_p, 0, 0.0)
+        alone = mx.concatenate([_likely(row[None], top_p, 0, 0.0) for row in logprobs])
+        assert mx.array_equal(left, alone)
+        # mlx_lm adds the probabilities up in another order: at the edge that may be some token.
+        differ = mx.isfinite(left) != mx.isfinite(apply_top_p(logprobs, top_p))
+        mass: Any = mx.where(differ, mx.exp(logprobs), 0).sum(axis=-1).max().item()
+        assert mass < 1e-3
+
+
 def better(one: TokenLogprob) -> list[float]:
     """The log-probabilities that were higher than the chosen one's."""
     return [logprob for _, logprob in one.likeliest if logprob > one.logprob]
