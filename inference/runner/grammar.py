@@ -21,7 +21,11 @@ OPTIONS: dict[str, Any] = {
 }
 # With forcing, a text that can only go on in one way is tokenized ahead: "<|im_end|>" in a const to the end token.
 HEAD = '%llguidance {"no_forcing": true}\n'
-MOST_LEXER_STATES = 20_000  # 1 to 2 kB each, in every row
+LIMITS = LLParserLimits(
+    max_lexer_states=20_000,  # 1 to 2 kB each, in every row
+    max_items_in_row=6_000,  # four for each property that need not come; `schema` allows a thousand
+    verbose_errors=False,
+)
 MOST_WORDS = 300  # of an error, in characters
 NOTHING_FITS = "no text that this model can make fits it"
 CANNOT_CONSTRAIN = (
@@ -119,17 +123,15 @@ def _kept(part: Part) -> str:
 
 def _validate(text: str) -> None:
     """Raises ValueError."""
-    limits = LLParserLimits(max_lexer_states=MOST_LEXER_STATES, verbose_errors=False)
     grammar = LLMatcher.grammar_from_json_schema(text)
-    error = LLMatcher.validate_grammar(grammar, limits=limits)
+    error = LLMatcher.validate_grammar(grammar, limits=LIMITS)
     if error and not error.startswith("WARNING"):
         raise ValueError(error)
 
 
 def _matcher(tokenizer: LLTokenizer, lark: str) -> LLMatcher:
     """Raises ValueError if it cannot be compiled."""
-    limits = LLParserLimits(max_lexer_states=MOST_LEXER_STATES, verbose_errors=False)
-    matcher = LLMatcher(tokenizer, LLMatcher.grammar_from_lark(HEAD + lark), log_level=0, limits=limits)
+    matcher = LLMatcher(tokenizer, LLMatcher.grammar_from_lark(HEAD + lark), log_level=0, limits=LIMITS)
     if matcher.is_error():
         raise ValueError(matcher.get_error())
     return matcher

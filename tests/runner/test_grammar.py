@@ -242,6 +242,15 @@ def test_a_schema_that_cannot_be_kept_is_refused_and_says_why(
     assert "\n" not in refused.message and len(refused.message) < 450
 
 
+def test_as_many_properties_as_are_allowed_can_be_said(runner: Runner) -> None:
+    schema = {
+        "properties": {f"p{n}": {"type": "boolean"} for n in range(1000)},
+        "additionalProperties": False,
+    }
+    answer = ask(runner, {"type": "object", **schema}, Sampling(temperature=1, seed=1, max_tokens=60))
+    assert answer.done.reason in ("length", "stop") and answer.text.startswith("{")
+
+
 @pytest.mark.parametrize("depth", [200, 2000])
 def test_a_schema_that_is_nested_too_deeply_is_refused(runner: Runner, depth: int) -> None:
     schema = '{"items":' * depth + "{}" + "}" * depth
