@@ -8,6 +8,7 @@ import keyword
 import re
 from collections.abc import Callable
 from typing import Any
+from unicodedata import normalize
 
 from inference.runner.form import Form, Part, Tags, literal
 from inference.runner.gemma_calls import function_gemma, gemma_4
@@ -110,7 +111,8 @@ def _pythonic(form: Form, functions: list[Function], tags: Tags, several: bool) 
 def _pythonic_call(form: Form, number: int, function: Function) -> str:
     said = []
     for member in members_of(function):
-        if not member.name.isidentifier() or keyword.iskeyword(member.name):
+        name = member.name  # which Python normalizes
+        if not name.isidentifier() or keyword.iskeyword(name) or normalize("NFKC", name) != name:
             raise NoForm(f"{member.part.param}: this model cannot name an argument {member.name!r}.")
         said.append((f"{literal(f'{member.name}=')} {form.part(member.part)}", member.needed))
     arguments = in_order(form, f"args_{number}", said, between="/, ?/")

@@ -80,9 +80,9 @@ def of(**properties: Any) -> Any:
     }
 
 
-def accepts(model: Model, tools: list[Any], text: str) -> bool:
+def accepts(model: Model, tools: list[Any], text: str, **more: Any) -> bool:
     """Whether the whole answer may be this text."""
-    matcher = model.grammar(tools)._matcher
+    matcher = model.grammar(tools, **more)._matcher
     tokens = model.tokenizer.encode(text, add_special_tokens=False)
     if matcher.try_consume_tokens(tokens) < len(tokens):
         return False
@@ -280,3 +280,20 @@ def test_schemas_that_refer_to_themselves_are_held_or_refused(
             models(name).grammar([tool(schema)])
         except Unusable as refused:
             assert refused.code in ("unsupported_value", "invalid_schema")
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_strict_tool_is_held_where_the_model_calls_by_itself(
+    models: Callable[[str], Model], name: str
+) -> None:
+    model = models(name)
+    tools = [tool(of(a={"type": "string", "pattern": "^[0-9]+$"}))]
+    free = {"required": False, "parallel": True}
+    call = CALLS[name].replace("VALUE", "57")
+    assert accepts(model, tools, "Well, no.", **free)
+    assert accepts(model, tools, call, **free)
+    assert accepts(model, tools, f"Well: {call}{call} There.", **free)
+    named = {"qwen3-coder": "=f>", "glm": "f\n", "gemma": ":f{", "function-gemma": ":f{"}.get(name, '"f"')
+    for bad in (CALLS[name].replace("VALUE", "many"), call.replace(named, named.replace("f", "g"))):
+        assert not accepts(model, tools, f"Well: {bad}", **free)
+        assert not accepts(model, tools, f"Well: {call}{bad}", **free)

@@ -266,6 +266,7 @@ def test_a_form_that_cannot_be_held_is_a_400_and_says_what_to_do(
         ("mistral", [tool("a b", EMPTY)], "required", "tools", "'a b'"),
         ("pythonic", [tool("a", {"anyOf": [EMPTY]}, strict=True)], "auto", "tools", "anyOf"),
         ("pythonic", [tool("a", {"properties": {"from": {}}})], "required", "tools", "'from'"),
+        ("pythonic", [tool("a", {"properties": {"\ufb01": {}}})], "required", "tools", "\ufb01"),
         ("pythonic", [tool("a", {"properties": {}, "required": ["x"]})], "required", "tools", "x"),
         ("qwen3-coder", [tool("a", {"anyOf": [EMPTY]}, strict=True)], "auto", "tools", "anyOf"),
         ("qwen3-coder", [tool("a", of_a(EMAIL), strict=True)], "auto", "tools", "format"),
