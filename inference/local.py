@@ -180,6 +180,8 @@ class Runner:
         if isinstance(event, Prefill):
             self._queued.discard(row_id)
         if isinstance(event, ENDS):
+            if not isinstance(event, Done):
+                self._sent_at.pop(row_id, None)  # it never was a row: how long it took says nothing of one
             stopping = self._stopping.pop(row_id, None)
             if stopping is not None:
                 stopping.on_stopped(event.stop_latency if isinstance(event, Done) else None)

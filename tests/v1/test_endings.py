@@ -23,7 +23,19 @@ from inference.front import serve
 from inference.inbox import Inbox, Item
 from inference.intake import Receive, Send
 from inference.local import Runner
-from inference.messages import Abort, Add, Command, Done, Event, Ready, Sampling, TextPrompt, Tokens
+from inference.messages import (
+    Abort,
+    Add,
+    Command,
+    Counted,
+    Done,
+    Event,
+    Ready,
+    Refused,
+    Sampling,
+    TextPrompt,
+    Tokens,
+)
 from inference.place import Place
 from inference.pool import pool
 from inference.process import RunnerProcess
@@ -140,6 +152,28 @@ async def _hear_nonsense() -> tuple[bool, str | None]:
     await asyncio.sleep(0)
     theirs.close()
     return process.killed, failed.value.code
+
+
+@pytest.mark.parametrize("end", [Counted("row", 3), Refused("row", "too_long", "prompt", "Too long.")])
+def test_what_never_was_a_row_says_nothing_of_how_long_one_takes(end: Event) -> None:
+    """Or a queue would be told to take a moment, and nobody be turned away from it."""
+    assert asyncio.run(_seconds_per_row(end)) == 1.0
+    assert asyncio.run(_seconds_per_row(Done("row", "stop", 3, 1))) < 1.0
+
+
+async def _seconds_per_row(end: Event) -> float:
+    channel, theirs = await _connected()
+    process = _Process()
+    inbox = Inbox()
+    runner = Runner("tiny", RunnerProcess(process, channel), lambda: None)  # type: ignore[arg-type]
+    runner.add(Add("row", 0.0, TextPrompt("hello"), Sampling()), inbox)
+    theirs.send(_frame(end))
+    assert await asyncio.wait_for(inbox.take(), 5) == [end]
+    process.ended.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    theirs.close()
+    return runner.seconds_per_row
 
 
 class _Theirs:
