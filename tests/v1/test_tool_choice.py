@@ -127,7 +127,7 @@ def test_a_model_that_would_not_calls_what_fits(server: Server, name: str) -> No
         assert choice.finish_reason == "tool_calls"
 
 
-@pytest.mark.parametrize("name", ["hermes", "mistral"])
+@pytest.mark.parametrize("name", ["hermes", "mistral", "pythonic", "kimi"])
 def test_a_model_calls_one_of_those_that_are_allowed(server: Server, name: str) -> None:
     for stream in (False, True):
         more: dict[str, Any] = {"parallel_tool_calls": False, "stream": stream}
