@@ -1,6 +1,7 @@
 """What a row may say: a JSON schema, compiled by llguidance to the tokens that can come next."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import llguidance.hf
@@ -42,8 +43,9 @@ class Grammar:
     A call takes 40 to 90 µs of one core, whether of 1,000 tokens or of 150,000; 5 ms at the bounds of `schema`.
     """
 
-    def __init__(self, matcher: LLMatcher, param: str) -> None:
+    def __init__(self, matcher: LLMatcher, param: str, ends: Sequence[int]) -> None:
         self._matcher = matcher
+        self._ends = [*ends]
         self._param = param
         self._begun = False
         self.failure: Unusable | None = None  # from the next token on nothing is promised
@@ -70,6 +72,9 @@ class Grammar:
         bits = np.unpackbits(mask, bitorder="little", count=vocabulary).view(np.bool_)
         if self._matcher.is_error():
             raise _unkeepable(self._matcher.get_error(), self._param)
+        if not self._matcher.is_accepting():
+            # In some models a word ends the answer, too: within a text it would cut it.
+            bits[[end for end in self._ends if end < vocabulary]] = False
         if not bits.any():
             raise _unkeepable(NOTHING_FITS, self._param)
         return bits
@@ -91,8 +96,11 @@ def constraining(tokenizer: Any) -> LLTokenizer | None:
         return None
 
 
-def compiled(form: Form, tokenizer: LLTokenizer | None) -> Grammar:
-    """Takes 1 to 10 ms, and half a second at the bounds of `schema`; touches no mlx. Raises Unusable."""
+def compiled(form: Form, tokenizer: LLTokenizer | None, ends: Sequence[int] = ()) -> Grammar:
+    """`ends`: the tokens that end an answer. Raises Unusable.
+
+    Takes 1 to 10 ms, and half a second at the bounds of `schema`; touches no mlx.
+    """
     if tokenizer is None:
         raise Unusable("format_not_supported", CANNOT_CONSTRAIN, form.param)
     schemas = [_kept(part) for part in form.parts]
@@ -102,7 +110,7 @@ def compiled(form: Form, tokenizer: LLTokenizer | None) -> Grammar:
         matcher = _matcher(tokenizer, form.lark(schemas, tokenizer.is_special_token))
     except (schema.Unkeepable, ValueError) as error:
         raise _unkeepable(str(error), form.param) from error
-    grammar = Grammar(matcher, form.param)
+    grammar = Grammar(matcher, form.param, ends)
     grammar.allowed(tokenizer.vocab_size)  # a schema that nothing fits compiles
     return grammar
 

@@ -20,12 +20,13 @@ class Grammars:
         self._thread = ThreadPoolExecutor(1, "grammars")
         # Begun here, at load: later it would hold up rows that decode.
         self._tokenizer = self._thread.submit(grammar.constraining, tokenizer)
+        self._ends = sorted(tokenizer.eos_token_ids)
         self._waiting: dict[str, tuple[Row, Future[Grammar]]] = {}
 
     def begin(self, row: Row, form: Form) -> None:
         """The row is not complete until `finish` has given it its grammar."""
         row.complete = False
-        compiling = self._thread.submit(lambda: grammar.compiled(form, self._tokenizer.result()))
+        compiling = self._thread.submit(lambda: grammar.compiled(form, self._tokenizer.result(), self._ends))
         self._waiting[row.id] = (row, compiling)
 
     def finish(self) -> list[tuple[Row, Unusable]]:

@@ -316,6 +316,10 @@ def test_tokens_that_the_tokenizer_does_not_know_never_come(tiny_model: Path, tm
     with ready(folder) as runner:
         assert_fits(ask(runner, TREE), TREE)
         assert_fits(ask(runner, TREE, HOT), TREE)
+        # Not even where they are the likeliest: in a text they are forbidden, and the text goes on.
+        words = Sampling(temperature=1, max_tokens=3000, logit_bias=((300, 100.0), (301, 100.0)))
+        for _ in range(3):
+            assert_fits(ask(runner, TREE, words), TREE)
 
 
 def test_a_tokenizer_that_cannot_constrain_is_told_of(tmp_path: Path) -> None:
