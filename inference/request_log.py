@@ -8,7 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import OperationalError, transaction
 
@@ -17,6 +16,7 @@ from inference.arrival import Arrival
 from inference.call import Call, Outcome
 from inference.errors import ApiError
 from inference.journal import Journal, left_behind
+from inference.log_thread import in_log_thread
 from settings_app.models import RequestLog
 
 log = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ class Writer:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(BATCH_ROWS, len(self._waiting)))]
             try:
-                refused = await sync_to_async(write_batch)(batch)
+                refused = await in_log_thread(write_batch)(batch)
             except Exception:
                 log.exception("the request log could not be written; it is tried again")
                 self._waiting.extendleft(reversed(batch))
@@ -148,7 +148,7 @@ class Writer:
     async def _write_what_was_interrupted(self) -> None:
         """Of the processes before that were killed. What they had written already is not written again."""
         try:
-            interrupted = await sync_to_async(_write_interrupted)()
+            interrupted = await in_log_thread(_write_interrupted)()
         except Exception:
             log.exception(
                 "the requests that were interrupted could not be written; the next start tries it again"

@@ -4,8 +4,7 @@ import asyncio
 import logging
 import time
 
-from asgiref.sync import sync_to_async
-
+from inference.log_thread import in_log_thread
 from settings_app import stored
 from settings_app.logs.retention import delete_some
 
@@ -31,7 +30,7 @@ async def keep_to_it() -> None:
 
 async def _delete(days: int) -> None:
     total = 0
-    while deleted := await sync_to_async(delete_some)(days):
+    while deleted := await in_log_thread(delete_some)(days):
         total += deleted
         await asyncio.sleep(PAUSE_SECONDS)
     if total:
