@@ -30,7 +30,7 @@ class Line:
     def text(self) -> str:
         told = [f"{name} {value:.5g}{self._bound(name)}" for name, value in self.figures.items()]
         verdict = ("held" if self.held else "BROKEN") if self.bounds or self.least else "-"
-        return f"{verdict:<7}{self.what:<48}{', '.join(told)} {self.unit}".rstrip()
+        return f"{verdict:<7}{self.what:<66}{', '.join(told)} {self.unit}".rstrip()
 
     def _bound(self, name: str) -> str:
         signs = (("≤", self.bounds), ("≥", self.least))

@@ -21,7 +21,7 @@ KEY = "sk-planted-0123456789abcdef"
 class Provider:
     """What it does, and what was done to it. `id`: its own at the server under test.
 
-    `silence`: seconds before its first byte. After its words a stream goes on for ever (`endless`, a word every
+    `silence`: seconds before its first byte; 0 ends one. After its words a stream goes on for ever (`endless`, a word every
     `pace` seconds), or says no more (`stall`), or breaks (`cut`). `events`: said in a stream instead of its own;
     `body`: sent, byte for byte, instead of any answer. `length_told`: it closes the connection where its answer ends
     otherwise.
@@ -131,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif told.status != 200 or told.body is not None:
             self._answer({})
         else:
-            self._wait(told.silence)
+            self._be_silent()
             self._whole(200, {"object": "list", "data": [{"id": "large"}, {"id": "small"}]})
 
     def do_POST(self) -> None:
@@ -151,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, asked: dict[str, Any]) -> None:
         told = self.provider
-        self._wait(told.silence)
+        self._be_silent()
         if told.body is not None:
             self._head(told.status, "application/json", chunked=told.length_told)
             for piece in told.body:
@@ -220,6 +220,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _end(self) -> None:
         if self.chunked:
             self.wfile.write(b"0\r\n\r\n")
+
+    def _be_silent(self) -> None:
+        """As long as it is told to, also if it is told otherwise meanwhile."""
+        since = time.monotonic()
+        while (left := since + self.provider.silence - time.monotonic()) > 0:
+            self._wait(min(left, 0.05))
 
     def _wait(self, seconds: float) -> None:
         """Raises OSError when the client leaves, which is when it is readable."""
