@@ -84,8 +84,9 @@ def _models(states: Sequence[PlaceState]) -> Iterator[str]:
 def _retries() -> Iterator[str]:
     for client in last_hour.retrying():
         who = f"A client with the key {client.api_key}" if client.api_key else "A client without a key"
+        retries = "1 retry" if client.requests == 1 else f"{client.requests} retries"
         yield (
-            f"{who} keeps sending the same request for {client.model or 'a model'}: {client.requests} retries in the "
+            f"{who} keeps sending the same request for {client.model or 'a model'}: {retries} in the "
             f"last {last_hour.RETRY_MINUTES} minutes, up to {client.most} of one request."
         )
 

@@ -21,8 +21,8 @@ KEY = "sk-planted-0123456789abcdef"
 class Provider:
     """What it does, and what was done to it. `id`: its own at the server under test.
 
-    `silence`: seconds before its first byte; 0 ends one. After its words a stream goes on for ever (`endless`, a word every
-    `pace` seconds), or says no more (`stall`), or breaks (`cut`). `events`: said in a stream instead of its own;
+    `silence`: seconds before its first byte; 0 ends one. After its words a stream goes on for ever (`endless`, a word
+    every `pace` seconds), or says no more (`stall`), or breaks (`cut`). `events`: said in a stream instead of its own;
     `body`: sent, byte for byte, instead of any answer. `length_told`: it closes the connection where its answer ends
     otherwise.
 
