@@ -14,7 +14,7 @@ from tests.dialects.saying import claude
 from tests.dialects.test_messages import USER, WEATHER
 from tests.provider import Provider
 from tests.server import Server
-from tests.tiny_model import CONTEXT_TOKENS
+from tests.tiny_model import BEYOND_CONTEXT, CONTEXT_TOKENS
 from tests.v1.asking import ask
 from tests.waiting import until
 
@@ -56,7 +56,7 @@ def test_it_is_what_the_answer_says_that_was_read(server: Server) -> None:
 
 
 def test_what_the_context_does_not_hold_is_counted_too(server: Server) -> None:
-    long = [{"role": "user", "content": "x " * 9000}]
+    long = [{"role": "user", "content": BEYOND_CONTEXT}]
     assert counted(server, messages=long) > CONTEXT_TOKENS
     assert ask(server, "/v1/messages", **{**ASKED, "messages": long}, max_tokens=1).status_code == 400
 

@@ -10,6 +10,7 @@ from tests.dialects.saying import called, claude, ended, tell, turn, whole
 from tests.protocols import WORDS
 from tests.provider import Provider
 from tests.server import Server
+from tests.tiny_model import BEYOND_CONTEXT
 from tests.v1.asking import ask
 
 MESSAGES = "/v1/messages"
@@ -342,7 +343,7 @@ def test_its_stop_sequence_is_named_too(server: Server, beyond: Provider, stream
             "messages[2].content[1]",
         ),
         ({"messages": [USER, {"role": "assistant", "content": "Well"}]}, "messages"),
-        ({"messages": [{"role": "user", "content": "x " * 9000}]}, "messages"),
+        ({"messages": [{"role": "user", "content": BEYOND_CONTEXT}]}, "messages"),
         ({"temperature": 1.5}, "temperature"),
         ({"stop_sequences": [""]}, "stop_sequences[0]"),
         ({"tools": [{"type": "bash_20250124", "name": "bash"}]}, "tools[0].type"),

@@ -9,6 +9,7 @@ from tests.dialects.saying import THINKS, called, ended, tell, turn, whole
 from tests.protocols import WORDS
 from tests.provider import Provider
 from tests.server import Server
+from tests.tiny_model import BEYOND_CONTEXT
 from tests.v1.asking import ask
 
 RESPONSES = "/v1/responses"
@@ -236,7 +237,7 @@ def test_each_field_reaches_the_chat_under_its_name_there(server: Server, afar: 
         ({"text": {"format": {"type": "json_schema", "name": "x"}}}, "text.format.schema"),
         ({"text": {"verbosity": "low"}}, "text.verbosity"),
         ({"on_deadline": "whatever"}, "on_deadline"),
-        ({"input": "x " * 9000}, "input"),  # what the model refuses of the chat
+        ({"input": BEYOND_CONTEXT}, "input"),  # what the model refuses of the chat
     ],
 )
 def test_a_wrong_body_is_a_400_that_names_the_field(

@@ -14,7 +14,7 @@ from tests.hub import Hub
 from tests.models.conftest import begin, wait_for, walked
 from tests.server import Server
 from tests.tiny_encoder import make_tiny_encoder
-from tests.tiny_model import make_tiny_model
+from tests.tiny_model import CONTEXT_TOKENS, make_tiny_model
 from tests.v1.asking import SHORT, ask
 from tests.waiting import until
 
@@ -85,7 +85,7 @@ def test_facts_of_models_wherever_they_lie(server: Server, models: Path) -> None
     assert set(found) == {"org/mixed", "owner/nested", "embedder", "org/cached", "tiny"}
     mixed = found["org/mixed"]
     assert (mixed["quantisation"], mixed["licence"]) == ("4- and 8-bit, group 32", "mit")
-    assert (mixed["kind"], mixed["context_tokens"], mixed["fault"]) == ("text", 4096, "")
+    assert (mixed["kind"], mixed["context_tokens"], mixed["fault"]) == ("text", CONTEXT_TOKENS, "")
     assert mixed["size_bytes"] == sum(file.stat().st_size for file in (models / "org--mixed").iterdir())
     assert found["owner/nested"]["licence"] == "Apache License"
     assert found["owner/nested"]["quantisation"] == "float32"
@@ -130,7 +130,7 @@ def test_a_broken_folder_is_shown_with_the_reason_and_cannot_be_served(
 
 def test_what_changes_on_the_disk_is_seen_at_once(server: Server, models: Path) -> None:
     folder = make_tiny_model(models / "changing")
-    assert disk(server)["changing"]["context_tokens"] == 4096
+    assert disk(server)["changing"]["context_tokens"] == CONTEXT_TOKENS
     make_tiny_model(folder, max_position_embeddings=12345)
     assert disk(server)["changing"]["context_tokens"] == 12345
 

@@ -6,7 +6,7 @@ import pytest
 
 from inference.messages import ChatPrompt, Count, Refused, TextPrompt
 from tests.runner.process import GREEDY, NEVER, Prompt, Runner, ready
-from tests.tiny_model import CONTEXT_TOKENS, make_tiny_model
+from tests.tiny_model import BEYOND_CONTEXT, CONTEXT_TOKENS, make_tiny_model
 
 HELLO = ChatPrompt([{"role": "user", "content": "hello there"}])
 
@@ -29,7 +29,7 @@ def test_rows_go_on_beside_it(runner: Runner) -> None:
 
 
 def test_it_may_be_more_than_the_context_holds(runner: Runner) -> None:
-    found = count(runner, TextPrompt("hello " * 5000))
+    found = count(runner, TextPrompt(BEYOND_CONTEXT))
     assert isinstance(found, int) and found > CONTEXT_TOKENS
 
 

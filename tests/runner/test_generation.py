@@ -6,7 +6,7 @@ import pytest
 
 from inference.messages import Sampling
 from tests.runner.process import GREEDY, Runner, ready
-from tests.tiny_model import CONTEXT_TOKENS, make_tiny_model
+from tests.tiny_model import BEYOND_CONTEXT, CONTEXT_TOKENS, make_tiny_model
 
 PROMPTS = ["hello there", "a much longer question about nothing in particular, " * 9, "x", "bananas? " * 30]
 LONG = Sampling(temperature=0, max_tokens=40)
@@ -105,7 +105,7 @@ def test_the_end_token_stops_and_is_not_sent(runner: Runner, tmp_path: Path) -> 
 
 
 def test_a_prompt_beyond_the_context_is_refused(runner: Runner) -> None:
-    refused = runner.ask("hello " * 5000).refused
+    refused = runner.ask(BEYOND_CONTEXT).refused
     assert (refused.code, refused.param) == ("context_length_exceeded", "messages")
     assert f"maximum context length is {CONTEXT_TOKENS} tokens" in refused.message
 

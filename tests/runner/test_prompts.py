@@ -9,7 +9,7 @@ from tokenizers.processors import TemplateProcessing
 
 from inference.messages import Embed, Sampling, TextPrompt, TokenPrompt
 from tests.runner.process import NEVER, Answer, Prompt, Runner, ready
-from tests.tiny_model import CHAT_TEMPLATE, VOCABULARY, make_tiny_model
+from tests.tiny_model import BEYOND_CONTEXT, CHAT_TEMPLATE, CONTEXT_TOKENS, VOCABULARY, make_tiny_model
 
 TEXT = "ba na na, and what then"
 
@@ -86,7 +86,7 @@ def test_a_token_outside_of_the_vocabulary_is_refused(runner: Runner, token: int
     assert str(token) in refused.message and str(VOCABULARY - 1) in refused.message
 
 
-@pytest.mark.parametrize("prompt", [TextPrompt("hello " * 5000), TokenPrompt([5] * 5000)])
+@pytest.mark.parametrize("prompt", [TextPrompt(BEYOND_CONTEXT), TokenPrompt([5] * CONTEXT_TOKENS)])
 def test_a_prompt_beyond_the_context_says_prompt(runner: Runner, prompt: Prompt) -> None:
     refused = asked(runner, prompt).refused
     assert (refused.code, refused.param) == ("context_length_exceeded", "prompt")

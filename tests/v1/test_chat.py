@@ -7,6 +7,7 @@ import openai
 import pytest
 
 from tests.server import Server
+from tests.tiny_model import BEYOND_CONTEXT
 
 HELLO: Any = [{"role": "user", "content": "hello"}]
 
@@ -125,7 +126,7 @@ def test_an_unknown_model_is_openais_404(server: Server) -> None:
         ({"stream_options": {"include_usage": True}}, "stream_options"),
         ({"stop": ["a", "b", "c", "d", "e"]}, "stop"),
         ({"max_tokens": "many"}, "max_tokens"),
-        ({"messages": [{"role": "user", "content": "x " * 9000}]}, "messages"),
+        ({"messages": [{"role": "user", "content": BEYOND_CONTEXT}]}, "messages"),
     ],
 )
 def test_a_wrong_body_is_openais_400_and_names_the_field(

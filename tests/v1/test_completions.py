@@ -7,6 +7,7 @@ import openai
 import pytest
 
 from tests.server import Server
+from tests.tiny_model import BEYOND_CONTEXT
 from tests.v1.asking import ask
 
 PATH = "/v1/completions"
@@ -87,7 +88,7 @@ def test_sixteen_tokens_unless_said(server: Server) -> None:
         ({"prompt": [1, "a"]}, "prompt[0]"),
         ({"prompt": ["a", ""]}, "prompt[1]"),
         ({"prompt": [2000]}, "prompt"),
-        ({"prompt": "a " * 9000}, "prompt"),
+        ({"prompt": BEYOND_CONTEXT}, "prompt"),
         ({"best_of": 2}, "best_of"),
         ({"logprobs": 6}, "logprobs"),
         ({"echo": "yes"}, "echo"),

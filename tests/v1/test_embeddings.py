@@ -11,6 +11,7 @@ import openai
 import pytest
 
 from tests.server import Server
+from tests.tiny_model import BEYOND_CONTEXT
 from tests.v1.asking import ask
 
 PATH = "/v1/embeddings"
@@ -58,7 +59,7 @@ def test_tokens_and_lists_of_tokens_are_taken(server: Server) -> None:
         ({"dimensions": 7}, "dimensions", "unsupported_dimensions"),
         ({"dimensions": 0}, "dimensions", "invalid_value"),
         ({"encoding_format": "hex"}, "encoding_format", "invalid_value"),
-        ({"input": "a " * 9000}, "input", "context_length_exceeded"),
+        ({"input": BEYOND_CONTEXT}, "input", "context_length_exceeded"),
         ({"model": "tiny"}, "model", "model_does_not_embed"),
         ({"stream": True}, "stream", "unsupported_parameter"),
     ],

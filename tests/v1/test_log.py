@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.server import Server
+from tests.tiny_model import BEYOND_CONTEXT
 from tests.v1.asking import CHAT, LONG, SHORT, ask, streaming
 
 
@@ -61,7 +62,7 @@ def test_a_partial_answer_is_a_timeout_that_the_client_saw_as_200(server: Server
     [
         (CHAT, {"model": "nobody"}, 404, "model_not_found"),
         (CHAT, {"temperature": 9}, 400, "invalid_value"),
-        (CHAT, {"messages": [{"role": "user", "content": "x " * 9000}]}, 400, "context_length_exceeded"),
+        (CHAT, {"messages": [{"role": "user", "content": BEYOND_CONTEXT}]}, 400, "context_length_exceeded"),
         ("/v1/embeddings", {"input": "x", "messages": None}, 400, "unsupported_parameter"),
     ],
 )

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.server import Server
+from tests.tiny_model import BEYOND_CONTEXT
 from tests.v1.asking import CHAT, ask
 
 COMPLETIONS = "/v1/completions"
@@ -129,7 +130,7 @@ def test_a_wrong_value_is_a_400_that_names_the_field(
 
 def test_a_prompt_beyond_the_context_is_refused_before_any_work(server: Server) -> None:
     with server.http() as http:
-        answer = http.post(COMPLETIONS, json={"model": "tiny", "prompt": "a " * 9000, "stream": True})
+        answer = http.post(COMPLETIONS, json={"model": "tiny", "prompt": BEYOND_CONTEXT, "stream": True})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "context_length_exceeded")
     row = server.logged(answer.headers["x-request-id"])
     assert (row["status"], row["prompt_tokens"], row["completion_tokens"]) == ("rejected", 0, 0)
