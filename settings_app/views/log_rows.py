@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from settings_app.durations import ms_text, number_text, seconds_text
+from settings_app.endpoints import BY_PATH
 from settings_app.models import RequestLog
 from settings_app.phases import Phase
 
@@ -55,6 +56,12 @@ class Row:
     @property
     def deadline(self) -> str:
         return "" if self.log.deadline_seconds is None else seconds_text(self.log.deadline_seconds)
+
+    @property
+    def endpoint(self) -> str:
+        """Its label, as the settings have it."""
+        path = self.log.endpoint
+        return BY_PATH[path].paths[path] if path in BY_PATH else path
 
     @property
     def other_model(self) -> str:

@@ -306,6 +306,14 @@ def test_without_scripts(open_page: Open) -> None:
         expect(page.locator("#logs-newest")).to_be_visible()
 
 
+def test_a_row_says_what_was_asked_for(server: Server, open_page: Open) -> None:
+    ask(server, "/v1/messages/count_tokens", model="tiny", messages=SHORT["messages"]).raise_for_status()
+    with open_page("/settings/") as page:
+        page.locator("#logs").get_by_label("Endpoint").select_option("/v1/messages/count_tokens")
+        filtered(page)
+        expect(rows(page).first).to_contain_text("Count Tokens · local")
+
+
 @pytest.mark.parametrize("screen", SCREENS, ids=_screen_name)
 def test_it_is_clean_on_every_screen(open_page: Open, screen: dict[str, Any], tmp_path: Path) -> None:
     with open_page("/settings/logs/?model=model-1", **screen) as page:
