@@ -42,7 +42,9 @@ class Plan:
     idle_seconds: float
 
 
-FULL = Plan((Load(1, 20), Load(8, 4), Load(32, 3)), (Load(1, 1), Load(8, 1), Load(32, 1)), (24, 40), 3, 20.0)
+FULL = Plan(
+    (Load(1, 100), Load(8, 13), Load(32, 4)), (Load(1, 1), Load(8, 1), Load(32, 1)), (24, 40), 3, 20.0
+)
 QUICK = Plan((Load(1, 3), Load(8, 1), Load(32, 1)), (Load(1, 1),), (8, 16), 1, 5.0)
 LONG_TOKENS = 3500
 NOTE = (
