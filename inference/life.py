@@ -14,6 +14,7 @@ from inference.hub.downloader import downloader
 from inference.pool import pool
 from inference.request_log import request_log
 from settings_app import stored
+from settings_app.watch import watch
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ async def _watch() -> None:
 
 async def _look(seen: int | None) -> int:
     """Whatever was stored since `seen` is in force, whichever process stored it. Returns what is seen now."""
-    version = stored.version()
+    version = watch().version()
     settings = await stored.current()
     pool.apply(settings) if pool.is_open else pool.open(settings)
     pool.unload_unused()

@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 async def carry_out() -> None:
     """All that wait. What goes wrong with one leaves it unanswered, and the others as they are."""
+    if not orders.are_waiting():
+        return
     for order in await sync_to_async(orders.waiting)():
         try:
             await sync_to_async(orders.answer)(order, await _done(order))

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from settings_app.models import RunningOrder
+from settings_app.watch import watch
 
 ORDER_SECONDS = 3.0
 _LOOK_SECONDS = 0.02
@@ -30,6 +31,11 @@ def give(verb: RunningOrder.Verb, who: str = "", **asked: object) -> Answer | No
         return None
     finally:
         order.delete()
+
+
+def are_waiting() -> bool:
+    """Costs microseconds, and is asked whenever something was written: the request log is, several times a second."""
+    return watch().any(RunningOrder._meta.db_table, "answer IS NULL")
 
 
 def waiting() -> list[RunningOrder]:

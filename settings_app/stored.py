@@ -1,15 +1,12 @@
 """The settings as they are stored now: a snapshot in memory, checked against the database at each request.
 
-SQLite counts the commits of other connections (`PRAGMA data_version`, 4 µs), whichever process made them. The
-count is read on a connection that never writes, so that no commit of this process escapes it. The request log moves
-it too; whether a setting was written then, `moves` counts. A part whose rows are as they were is kept: the same
-object, for whoever has compiled something from it.
+`watch` tells of every commit, whichever process made it. The request log's are among them; whether a setting was
+written then, `moves` counts. A part whose rows are as they were is kept: the same object, for whoever has compiled
+something from it.
 """
 
 import json
 import logging
-import sqlite3
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,10 +14,11 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import connection
 
-from settings_app import models, moves, providers, sealing, timeouts
+from settings_app import models, providers, sealing, timeouts
 from settings_app.snapshot import EMPTY, Fallback, Key, Model, Pool, Provider, Rule, Serving, Snapshot
+from settings_app.watch import Watch, watch
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +39,12 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class _Held:
-    """A snapshot, and the two counts that were read before its rows were.
+    """A snapshot, of which database, and the two counts that were read before its rows were.
 
     `failed_keys`: what the sealing file held, where a provider's key could not be opened with it; else None.
     """
 
+    watch: Watch
     version: int
     moves: int
     snapshot: Snapshot
@@ -54,23 +53,6 @@ class _Held:
     def is_mended(self) -> bool:
         """Whether the sealing file is another one now, as when it was restored: the database does not tell."""
         return self.failed_keys is not None and self.failed_keys != _sealing_keys()
-
-
-class _Watch:
-    """The database's counts of commits and of writes to settings, on a connection of its own."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._lock = threading.Lock()
-
-    def version(self) -> int:
-        with self._lock:
-            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
-
-    def moves(self) -> int:
-        with self._lock:
-            return int(self._connection.execute(f"SELECT times FROM {moves.TABLE}").fetchone()[0])
 
 
 class _Kept(Generic[T]):
@@ -87,19 +69,19 @@ class _Kept(Generic[T]):
         return held[1]
 
 
-_watch: _Watch | None = None
 _held: _Held | None = None
 
 
 async def current() -> Snapshot:
     """The settings as they are stored now. Costs microseconds unless a setting was written since the last call."""
     global _held
-    seen, held = version(), _held
-    if held is None or held.is_mended():
+    database, held = watch(), _held
+    seen = database.version()
+    if held is None or held.watch is not database or held.is_mended():
         return await sync_to_async(load)(seen)
     if held.version == seen:
         return held.snapshot
-    if held.moves == _watching().moves():
+    if held.moves == database.moves():
         _held = replace(held, version=seen)  # what was committed is no setting
         return held.snapshot
     return await sync_to_async(load)(seen)
@@ -110,16 +92,12 @@ def latest() -> Snapshot:
     return _held.snapshot if _held is not None else EMPTY
 
 
-def version() -> int:
-    """A number that moves when anything is written to the database, by whichever process. Costs microseconds."""
-    return _watching().version()
-
-
 def load(seen: int | None = None) -> Snapshot:
     """`seen`: the version that was read before this; a commit in between makes the next request look again."""
     global _held
-    seen = version() if seen is None else seen
-    moved, keys = _watching().moves(), _sealing_keys()
+    database = watch()
+    seen = database.version() if seen is None else seen
+    moved, keys = database.moves(), _sealing_keys()
     snapshot = Snapshot(
         timeouts=timeouts.in_force().seconds,
         keys=_keys.of(list(models.ApiKey.objects.values_list("digest", "name", "is_admin"))),
@@ -134,18 +112,8 @@ def load(seen: int | None = None) -> Snapshot:
         retention_days=(models.Retention.objects.first() or models.Retention()).retention_days,
     )
     failed = any(provider.problem == providers.UNREADABLE for provider in snapshot.providers.values())
-    _held = _Held(seen, moved, snapshot, keys if failed else None)
+    _held = _Held(database, seen, moved, snapshot, keys if failed else None)
     return snapshot
-
-
-def _watching() -> _Watch:
-    global _watch, _held
-    path = str(
-        connections.settings[DEFAULT_DB_ALIAS]["NAME"]
-    )  # asking `connection` makes one for each request
-    if _watch is None or _watch.path != path:
-        _watch, _held = _Watch(path), None
-    return _watch
 
 
 def _make_models(rows: list[Row]) -> Mapping[str, Model]:

@@ -17,14 +17,15 @@ from django.utils import timezone
 from inference.hub import catalogue, downloads, plan, progress, transfer
 from inference.hub.catalogue import HubError
 from inference.hub.progress import Progress
-from settings_app import stored
 from settings_app.models import Download
+from settings_app.watch import watch
 
 log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 2  # one fills most lines; a second one lets a small model past a large one
 LOOK_SECONDS = 0.1
 State = Download.State
+WANTED = (State.WAITING, State.RUNNING, State.CANCELLED)
 
 
 @dataclass
@@ -37,12 +38,12 @@ class Downloader:
         try:
             while True:
                 try:
-                    version = stored.version()
+                    version = watch().version()
                     if seen is None:
                         await sync_to_async(_remove_orphans)()
-                    if version != seen:
+                    if version != seen and (self._tasks or _is_any_wanted()):
                         await self._look()
-                        seen = version
+                    seen = version
                 except Exception:
                     log.exception("downloads could not be looked after; it is tried again")
                 await asyncio.sleep(LOOK_SECONDS)
@@ -85,8 +86,14 @@ def _remove_orphans() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _is_any_wanted() -> bool:
+    """Costs microseconds; anything that is written lets it be asked."""
+    states = ", ".join(f"'{state}'" for state in WANTED)
+    return watch().any(Download._meta.db_table, f"state IN ({states})")
+
+
 def _wanted() -> list[Download]:
-    return list(Download.objects.filter(state__in=(State.WAITING, State.RUNNING, State.CANCELLED)))
+    return list(Download.objects.filter(state__in=WANTED))
 
 
 def _turn(row: Download, state: str, to: str, problem: str = "") -> bool:

@@ -11,12 +11,12 @@ from django.views.decorators.http import require_GET
 
 from inference.pages import live_view
 from inference.pages.live_view import Event
-from settings_app import stored
 from settings_app.forms.logs import LogFilterForm
 from settings_app.logs import rows
 from settings_app.logs.filters import Filters
 from settings_app.views.log_rows import Row
 from settings_app.views.staff import staff_only
+from settings_app.watch import watch
 
 MOST_ROWS = 50  # at once: as many as a page has
 
@@ -30,7 +30,7 @@ class _Written:
     version: int | None = None
 
     async def news(self) -> list[Event]:
-        version = stored.version()
+        version = watch().version()
         if version == self.version:
             return []
         self.version = version

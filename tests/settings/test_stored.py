@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from settings_app import moves, stored
 from settings_app.models import ApiKey, LocalModel, Provider, Rule, Serving
 from settings_app.snapshot import Snapshot
+from settings_app.watch import watch
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROWS = {
@@ -50,11 +51,11 @@ def now() -> Snapshot:
 
 def test_what_is_no_setting_leaves_the_snapshot_as_it_is(shell: sqlite3.Connection) -> None:
     before = now()
-    version = stored.version()
+    version = watch().version()
     shell.execute("CREATE TABLE scratch (id INTEGER)")
     shell.execute("INSERT INTO scratch VALUES (1)")
     shell.execute("DROP TABLE scratch")
-    assert stored.version() != version
+    assert watch().version() != version
     assert now() is before
 
 
