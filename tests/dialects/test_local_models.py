@@ -11,7 +11,7 @@ from tests.scripted_model import Endless
 from tests.server import Server
 from tests.tool_formats import CALLED, HERMES, SAID, THOUGHT, TOOLS, make_calling_model
 from tests.v1.asking import ask
-from tests.v1.test_pool import add
+from tests.v1.pool import add
 
 MODEL = "dialects-hermes"
 SCRIPTS: dict[str, str | Endless] = {
@@ -241,11 +241,11 @@ def test_an_answer_keeps_the_schema(calling: Server, streamed: bool) -> None:
 
 
 def test_half_a_call_at_the_deadline_is_no_call(calling: Server) -> None:
-    asked: dict[str, Any] = {"model": MODEL, "stream": True, "timeout": 0.5}
+    asked: dict[str, Any] = {"model": MODEL, "stream": True, "timeout": 1}
     user = {"role": "user", "content": "call for ever"}
     bodies: dict[str, dict[str, Any]] = {
         "/v1/responses": {"input": "call for ever", "tools": FUNCTIONS},
-        "/v1/messages": {"messages": [user], "max_tokens": 4000, "tools": CLAUDES},
+        "/v1/messages": {"messages": [user], "max_tokens": 100_000, "tools": CLAUDES},
     }
     for path, body in bodies.items():
         answer = ask(calling, path, **asked, **body).text

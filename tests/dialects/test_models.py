@@ -12,7 +12,7 @@ from tests.dialects.saying import claude
 from tests.provider import Provider
 from tests.server import Server
 from tests.tiny_model import CONTEXT_TOKENS, make_tiny_model
-from tests.v1.test_pool import add
+from tests.v1.pool import add
 
 VERSION = {"anthropic-version": "2023-06-01"}
 AGED = {"a-old": 1_000_000_000, "b-new": 4_000_000_000, "c-new": 4_000_000_000}

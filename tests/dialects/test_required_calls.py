@@ -11,7 +11,7 @@ import pytest
 from tests.dialects.saying import claude
 from tests.server import Server
 from tests.tool_formats import FORMATS, make_calling_model
-from tests.v1.test_pool import add
+from tests.v1.pool import add
 
 MODEL = "required-qwen"
 # Bounded everywhere: once it may not say its script this model says anything, and finds no end by itself.

@@ -20,7 +20,7 @@ from tests.tiny_adapter import make_tiny_adapter
 from tests.tiny_model import make_tiny_model
 from tests.tool_formats import HERMES, make_calling_model
 from tests.v1.asking import SHORT, ask
-from tests.v1.test_pool import add
+from tests.v1.pool import add
 from tests.waiting import until
 
 pytestmark = pytest.mark.browser

@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from settings_app.endpoints import ENDPOINTS
-from settings_app.models import Access, Timeout
+from settings_app.models import Access, Provider, Timeout
 from tests.browser import MISSING, executable, profile
-from tests.pages import PASSWORD
+from tests.pages import PASSWORD, sign_in
 
 OpenContext = Callable[..., AbstractContextManager[BrowserContext]]
 
@@ -70,3 +70,14 @@ def admin(db: None) -> User:
 @pytest.fixture
 def plain_user(db: None) -> User:
     return User.objects.create_user("bob", password=PASSWORD)
+
+
+@pytest.fixture
+def afar(rows: None) -> Provider:
+    return Provider.objects.create(name="Afar", base_url="https://afar.example/v1")
+
+
+@pytest.fixture
+def settings_page(page: Page, admin: User) -> Page:
+    sign_in(page)
+    return page

@@ -14,7 +14,7 @@ from tests.pages.test_browser import SCREENS, _screen_name, assert_clean
 from tests.server import Server, serving
 from tests.tiny_model import make_tiny_model
 from tests.v1.asking import streaming
-from tests.v1.test_pool import DEFAULTS, MEMORY, add, loaded, put, use
+from tests.v1.pool import DEFAULTS, MEMORY, add, loaded, put, use
 from tests.waiting import until
 
 pytestmark = pytest.mark.browser

@@ -1,27 +1,23 @@
 """Constrained rows: what comes out fits the schema, wherever it is decoded and whoever is beside it."""
 
 import json
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jsonschema_rs
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from inference.messages import Abort, Add, ChatPrompt, JsonFormat, Sampling
-from tests.runner.process import NEVER, Answer, Runner, ready
+from inference.messages import Sampling
+from tests.runner.constrained import GREEDY, add, ask, assert_fits
+from tests.runner.process import Runner, ready
 from tests.tiny_model import VOCABULARY, make_tiny_model
 
-FIELD = "response_format.json_schema.schema"
-GREEDY = Sampling(temperature=0, max_tokens=3000)
 HOT = Sampling(temperature=1, max_tokens=3000)
 SPACE_TOKEN = 222
-SLOW = {"type": "integer", "multipleOf": 99_991}  # 140 ms to compile
 LONG_TEXT = 'straße "x" \\ \n 日本語 😀 <|im_end|> ' * 6
 TREE = {
     "type": "object",
@@ -38,29 +34,6 @@ TREE = {
     "required": ["name", "grid"],
     "additionalProperties": False,
 }
-
-
-@pytest.fixture(scope="module")
-def serial(tiny_model: Path) -> Iterator[Runner]:
-    with ready(tiny_model, module="tests.runner.serial_runner") as runner:
-        yield runner
-
-
-def add(
-    runner: Runner, schema: Any, sampling: Sampling = GREEDY, prompt: str = "hello", deadline: float = NEVER
-) -> str:
-    format = JsonFormat(json.dumps(schema), FIELD)
-    messages = ChatPrompt([{"role": "user", "content": prompt}])
-    return runner.send_row(lambda id: Add(id, deadline, messages, sampling, format=format))
-
-
-def ask(runner: Runner, schema: Any, sampling: Sampling = GREEDY, **more: Any) -> Answer:
-    return runner.wait(add(runner, schema, sampling, **more))
-
-
-def assert_fits(answer: Answer, schema: Any) -> None:
-    assert answer.done.reason == "stop", answer
-    jsonschema_rs.validator_for(schema).validate(json.loads(answer.text))
 
 
 def small_schemas() -> st.SearchStrategy[dict[str, Any]]:
@@ -147,35 +120,30 @@ def test_the_same_schema_says_the_same_alone_and_in_company(runner: Runner) -> N
     assert [json.loads(runner.wait(row).text) for row in rows[::2]] == ["x" * n for n in range(12)]
 
 
+EVERYTHING = Sampling(
+    temperature=1,
+    seed=3,
+    max_tokens=3000,
+    min_tokens=2000,
+    frequency_penalty=2,
+    repetition_penalty=1.5,
+    logit_bias=((1, 100.0), (500, 100.0)),
+    top_k=3,
+    logprobs=5,
+)
+
+
 def test_no_other_field_breaks_it(runner: Runner) -> None:
     """The grammar has the last word, whatever is asked for beside it."""
-    everything = Sampling(
-        temperature=1,
-        seed=3,
-        max_tokens=3000,
-        min_tokens=2000,
-        frequency_penalty=2,
-        repetition_penalty=1.5,
-        logit_bias=((1, 100.0), (500, 100.0)),
-        top_k=3,
-        logprobs=5,
-    )
-    assert_fits(ask(runner, {"const": "x" * 50}, everything), {"const": "x" * 50})
-    assert_fits(ask(runner, TREE, everything), TREE)
+    assert_fits(ask(runner, {"const": "x" * 50}, EVERYTHING), {"const": "x" * 50})
+    assert_fits(ask(runner, TREE, EVERYTHING), TREE)
 
 
 def test_what_it_forbids_is_no_alternative_either(runner: Runner) -> None:
     """It is the last to change the logits: whoever came after it could give a token back, if only a little of it."""
-    everything = Sampling(
-        temperature=0,
-        max_tokens=60,
-        min_tokens=60,
-        frequency_penalty=2,
-        repetition_penalty=10,
-        logit_bias=((1, 100.0), (500, 100.0)),
-        logprobs=20,
-    )
-    answer = ask(runner, {"const": "x" * 30}, everything)
+    likeliest = {"temperature": 0, "top_k": 0, "min_tokens": 60, "max_tokens": 60, "logprobs": 20}
+    greedy = msgspec.structs.replace(EVERYTHING, repetition_penalty=10, **likeliest)
+    answer = ask(runner, {"const": "x" * 30}, greedy)
     assert answer.logprobs and json.loads(answer.text) == "x" * 30
     told = {token for one in answer.logprobs for token, _ in one.likeliest}
     assert told and all(set(token) <= set(b'"x') for token in told), told
@@ -210,99 +178,6 @@ def test_spaces_between_its_parts_are_bounded(runner: Runner) -> None:
     assert answer.text.count(" ") == 64 * 6
 
 
-@pytest.mark.parametrize(
-    ("schema", "says"),
-    [
-        ({"type": "strin"}, "Invalid type: strin"),
-        ({"not": {"type": "string"}}, '"not"'),
-        ({"type": "array", "uniqueItems": True}, "uniqueItems"),
-        ({"type": "string", "format": "colour"}, "Unknown format: colour"),
-        ({"type": "string", "pattern": "("}, "unclosed group"),
-        ({"type": "string", "pattern": "(?=a)"}, "look-around"),
-        ({"$ref": "#/$defs/gone"}, "/$defs/gone"),
-        ({"$ref": "https://example.com/schema"}, "example.com"),
-        ({"$ref": "#"}, "no text that this model can make fits it"),
-        ({"type": "integer", "minimum": 5, "maximum": 4}, "minimum (5) is greater"),
-        ({"enum": []}, "anyOf is empty"),
-        ({"type": "object", "minProperties": 2}, "minProperties"),
-        ({"multipleOf": 999_983}, "100,000 is the most"),
-        ({"allOf": [{"multipleOf": 997}, {"multipleOf": 0.991}]}, "100,000 is the most"),
-        ({"properties": {f"p{number}": {} for number in range(1001)}}, "1,001 properties; 1,000"),
-        ({"patternProperties": {f"^{number}x": {} for number in range(51)}}, "51 patternProperties"),
-        ({"enum": ["x" * 1000] * 140}, "128 KiB"),
-        ({"x-guidance": {"lenient": True}, "not": {}}, '"not"'),
-    ],
-)
-def test_a_schema_that_cannot_be_kept_is_refused_and_says_why(
-    runner: Runner, schema: dict[str, Any], says: str
-) -> None:
-    refused = ask(runner, schema).refused
-    assert (refused.code, refused.param) == ("invalid_schema", FIELD)
-    assert refused.message.startswith(f"{FIELD} cannot be kept: ") and says in refused.message
-    assert "\n" not in refused.message and len(refused.message) < 450
-
-
-def test_as_many_properties_as_are_allowed_can_be_said(runner: Runner) -> None:
-    schema = {
-        "properties": {f"p{n}": {"type": "boolean"} for n in range(1000)},
-        "additionalProperties": False,
-    }
-    answer = ask(runner, {"type": "object", **schema}, Sampling(temperature=1, seed=1, max_tokens=60))
-    assert answer.done.reason in ("length", "stop") and answer.text.startswith("{")
-
-
-@pytest.mark.parametrize("depth", [200, 2000])
-def test_a_schema_that_is_nested_too_deeply_is_refused(runner: Runner, depth: int) -> None:
-    schema = '{"items":' * depth + "{}" + "}" * depth
-    messages = ChatPrompt([{"role": "user", "content": "hello"}])
-    row = runner.send_row(lambda id: Add(id, NEVER, messages, GREEDY, format=JsonFormat(schema, FIELD)))
-    assert runner.wait(row).refused.code == "invalid_schema"
-
-
-def test_its_own_separators_are_not_taken(runner: Runner) -> None:
-    schema = {"x-guidance": {"item_separator": ";"}, "enum": [[1, 2]]}
-    assert json.loads(ask(runner, schema).text) == [1, 2]
-
-
-def test_what_becomes_too_complex_on_the_way_ends_with_its_reason(runner: Runner) -> None:
-    """Neighbours go on, and so does the next request."""
-    neighbour = runner.add("tell me", Sampling(temperature=0, max_tokens=120))
-    schema = {"type": "string", "pattern": "^(([a-z]{1,50}){1,50}){1,50}$"}
-    answer = ask(runner, schema, Sampling(temperature=0.5, seed=1, max_tokens=400))
-    assert answer.refused.code == "invalid_schema" and "too many" in answer.refused.message
-    assert answer.tokens > 0
-    assert runner.wait(neighbour).done.reason == "length"
-    assert_fits(ask(runner, {"const": 1}), {"const": 1})
-
-
-def test_rows_that_decode_go_on_while_a_schema_is_compiled(runner: Runner) -> None:
-    row = runner.add("tell me", Sampling(temperature=0))
-    runner.until(lambda: runner.answers[row].tokens > 3)
-    told = runner.answers[row].tokens
-    compiling = [add(runner, {**SLOW, "minimum": number}) for number in range(4)]
-    runner.until(lambda: runner.answers[row].tokens > told + 20)
-    assert not runner.answers[compiling[-1]].prefills
-    for waiting in [row, *compiling]:
-        runner.send(Abort(waiting))
-        assert runner.wait(waiting).done.reason == "aborted"
-
-
-def test_a_deadline_holds_while_a_schema_is_compiled(runner: Runner) -> None:
-    until = time.monotonic() + 0.05
-    rows = [add(runner, {**SLOW, "minimum": number}, deadline=until) for number in range(4)]
-    assert runner.wait(rows[-1]).done.reason == "deadline"
-    assert runner.wait(rows[-1]).done.completion_tokens == 0
-    for row in rows:
-        runner.wait(row)
-    assert time.monotonic() < until + 2
-
-
-def test_a_refused_row_is_told_of_as_gone(runner: Runner) -> None:
-    runner.stats.clear()
-    ask(runner, {"type": "strin"})
-    runner.until(lambda: runner.stats and runner.stats[-1].queued == 0)
-
-
 def test_tokens_that_the_tokenizer_does_not_know_never_come(tiny_model: Path, tmp_path: Path) -> None:
     """Many models have rows of weights beyond their vocabulary, for speed; here they are the likeliest.
 
@@ -320,15 +195,3 @@ def test_tokens_that_the_tokenizer_does_not_know_never_come(tiny_model: Path, tm
         words = Sampling(temperature=1, max_tokens=3000, logit_bias=((300, 100.0), (301, 100.0)))
         for _ in range(3):
             assert_fits(ask(runner, TREE, words), TREE)
-
-
-def test_a_tokenizer_that_cannot_constrain_is_told_of(tmp_path: Path) -> None:
-    folder = make_tiny_model(tmp_path / "bytes")
-    (folder / "tokenizer.json").unlink()
-    config = json.loads((folder / "tokenizer_config.json").read_text())
-    config |= {"tokenizer_class": "ByT5Tokenizer", "eos_token": "</s>"}
-    (folder / "tokenizer_config.json").write_text(json.dumps(config))
-    with ready(folder) as runner:
-        refused = ask(runner, {"const": 1}).refused
-        assert (refused.code, refused.param) == ("format_not_supported", FIELD)
-        assert runner.process.poll() is None

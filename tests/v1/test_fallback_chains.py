@@ -7,15 +7,9 @@ import pytest
 from tests.provider import Provider, provider
 from tests.server import Server
 from tests.v1.asking import SHORT, ask
-from tests.v1.routed import change, plant, planted, rule
+from tests.v1.routed import change, plant, rule
 
 TINY = {"provider": None, "target_model": "tiny", "causes": ["overload"]}
-
-
-@pytest.fixture
-def afar(server: Server) -> Iterator[Provider]:
-    with planted(server) as told:
-        yield told
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
-from pathlib import Path
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import openai
@@ -19,85 +18,9 @@ from inference.inbox import Item
 from inference.messages import Tokens, ToolCall
 from inference.routing import Decision, Target
 from settings_app.endpoints import BY_KEY
-from tests.scripted_model import Endless
-from tests.server import Server, environment, manage, serving
-from tests.tool_formats import (
-    CALLED,
-    FORMATS,
-    HERMES,
-    SAID,
-    THOUGHT,
-    TIME,
-    TOOLS,
-    allowed,
-    make_calling_model,
-)
-from tests.v1.test_pool import add
-
-CALL = '<tool_call>\n{"name": "weather", "arguments": {"city": "Köln"}}\n</tool_call>'
-BROKEN = '<tool_call>\n{"name": "weather", "arguments": {"city": }}\n</tool_call>'
-SCRIPTS: dict[str, str | Endless] = {
-    "21 degrees": "It is 21 degrees in Köln.",
-    "think": "<think>\nHm, hm.\n</think>\n\nYes.",
-    "think at once": "No.",
-    "broken": f"Wait. {BROKEN}",
-    "broken and whole": f"{BROKEN}\n{CALL}",
-    "stop": f"<think>\nNot this END.\n</think>\n\n{CALL.replace('Köln', 'END')}\nBut here: END and no more.",
-    "call for ever": Endless('Well: <tool_call>\n{"name": "weather", "arguments": {"city": "', "Köln, and "),
-    "think for ever": Endless("<think>\n", "hm, and so "),
-    "": "nothing",
-    "weather+time": "two tools",
-    "Köln": "called as an object",
-    "because": "was told why",
-    "high": "with all its might",
-    "time": "one tool",
-}
-FLOOR = {"MLX_MANAGER_TIMEOUT_FLOOR": "0.2"}
-
-
-@pytest.fixture(scope="module")
-def calling(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[Server]:
-    """A server of one model for each format, named after it, and `tiny`, which knows no tools."""
-    home = tmp_path_factory.mktemp("calling")
-    manage(environment(home, **FLOOR), "add_model", "tiny", str(tiny_model))
-    with serving(home, **FLOOR) as server:
-        for name, form in FORMATS.items():
-            add(server, name, make_calling_model(home / name, form, SCRIPTS if form is HERMES else {}))
-        yield server
-        assert server.rows_held() == 0
-
-
-@pytest.fixture
-def server(calling: Server) -> Iterator[Server]:
-    with calling.watched():
-        yield calling
-    calling.set_timeouts(chat_seconds=900)
-
-
-def user(content: str) -> Any:
-    return [{"role": "user", "content": content}]
-
-
-def asking(content: str, model: str = "hermes", **more: Any) -> Any:
-    return {"model": model, "messages": user(content), "temperature": 0, "tools": TOOLS, **more}
-
-
-def whole(server: Server, content: str, model: str = "hermes", **more: Any) -> Any:
-    with server.openai() as client:
-        return client.chat.completions.create(**asking(content, model, **more)).choices[0]
-
-
-def streamed(server: Server, content: str, model: str = "hermes", **more: Any) -> Any:
-    """Put together by the official client, as its users have it."""
-    with (
-        server.openai() as client,
-        client.chat.completions.stream(**asking(content, model, **more)) as stream,
-    ):
-        return stream.get_final_completion().choices[0]
-
-
-def called(choice: Any) -> list[tuple[str, Any]]:
-    return [(c.function.name, json.loads(c.function.arguments)) for c in choice.message.tool_calls]
+from tests.server import Server
+from tests.tool_formats import CALLED, FORMATS, HERMES, SAID, THOUGHT, TIME, allowed
+from tests.tools.asking import BROKEN, MORE_SCRIPTS, asking, called, streamed, user, whole
 
 
 @pytest.mark.parametrize("answer", [whole, streamed])
@@ -165,7 +88,10 @@ def test_a_tools_answer_goes_back_to_the_model(server: Server) -> None:
         for turn in (asked, asked.model_dump(), asked.model_dump(exclude_none=True)):
             messages: Any = [*user("say and call"), turn, answered]
             body = {**asking(""), "messages": messages}
-            assert client.chat.completions.create(**body).choices[0].message.content == SCRIPTS["21 degrees"]
+            assert (
+                client.chat.completions.create(**body).choices[0].message.content
+                == MORE_SCRIPTS["21 degrees"]
+            )
 
 
 def after(server: Server, question: str, **turn: Any) -> Any:
@@ -179,22 +105,22 @@ def after(server: Server, question: str, **turn: Any) -> Any:
 def test_earlier_calls_and_thoughts_reach_the_template(server: Server) -> None:
     function = {"name": "weather", "arguments": '{"city": "Köln"}'}
     call = {"id": "a", "type": "function", "function": function}
-    assert after(server, "called?", tool_calls=[call]) == SCRIPTS["Köln"]
-    assert after(server, "thought?", content="So.", reasoning_content="because") == SCRIPTS["because"]
+    assert after(server, "called?", tool_calls=[call]) == MORE_SCRIPTS["Köln"]
+    assert after(server, "thought?", content="So.", reasoning_content="because") == MORE_SCRIPTS["because"]
 
 
 def test_what_is_offered_reaches_the_template(server: Server) -> None:
-    assert whole(server, "offered?").message.content == SCRIPTS["weather+time"]
-    assert whole(server, "offered?", tool_choice="auto").message.content == SCRIPTS["weather+time"]
-    assert whole(server, "offered?", tool_choice="none").message.content == SCRIPTS[""]
-    assert whole(server, "offered?", tools=openai.NOT_GIVEN).message.content == SCRIPTS[""]
+    assert whole(server, "offered?").message.content == MORE_SCRIPTS["weather+time"]
+    assert whole(server, "offered?", tool_choice="auto").message.content == MORE_SCRIPTS["weather+time"]
+    assert whole(server, "offered?", tool_choice="none").message.content == MORE_SCRIPTS[""]
+    assert whole(server, "offered?", tools=openai.NOT_GIVEN).message.content == MORE_SCRIPTS[""]
 
 
 def test_of_all_tools_those_are_offered_that_are_allowed(server: Server) -> None:
     choices = {("time",): "time", ("time", "weather"): "weather+time", ("time", "time"): "time"}
     for names, told in choices.items():
         message = whole(server, "offered?", tool_choice=allowed("auto", *names)).message
-        assert message.content == SCRIPTS[told]
+        assert message.content == MORE_SCRIPTS[told]
 
 
 @pytest.mark.parametrize("more", [{"tool_choice": "none"}, {"tools": openai.NOT_GIVEN}])
@@ -207,7 +133,7 @@ def test_without_tools_a_call_is_text(server: Server, more: Any) -> None:
 @pytest.mark.parametrize("answer", [whole, streamed])
 def test_a_call_that_cannot_be_read_is_text(server: Server, answer: Any) -> None:
     choice = answer(server, "broken")
-    assert choice.message.content == SCRIPTS["broken"]
+    assert choice.message.content == MORE_SCRIPTS["broken"]
     assert not choice.message.tool_calls
     assert choice.finish_reason == "stop"
 
@@ -279,129 +205,6 @@ def test_who_wants_what_there_is_gets_no_half_call_as_one(server: Server, stream
         assert "tool_calls" not in ending["message"]
     assert ending["finish_reason"] == "length"
     assert content == "Well: "
-
-
-def test_thinking_is_set_apart_and_counted(server: Server) -> None:
-    with server.openai() as client:
-        asked = asking("think", tools=openai.NOT_GIVEN)
-        answer = client.chat.completions.create(**asked)
-        chunks = list(
-            client.chat.completions.create(**asked, stream=True, stream_options={"include_usage": True})
-        )
-    message: Any = answer.choices[0].message
-    assert (message.reasoning_content, message.content) == ("Hm, hm.\n", "Yes.")
-    deltas: list[Any] = [chunk.choices[0].delta for chunk in chunks if chunk.choices]
-    assert "".join(getattr(d, "reasoning_content", None) or "" for d in deltas) == "Hm, hm.\n"
-    assert "".join(d.content or "" for d in deltas) == "Yes."
-    usage = answer.usage
-    assert usage and usage.completion_tokens_details and chunks[-1].usage
-    assert usage.completion_tokens_details == chunks[-1].usage.completion_tokens_details
-    assert 4 <= (usage.completion_tokens_details.reasoning_tokens or 0) < usage.completion_tokens
-
-
-def test_log_probabilities_are_told_of_all_that_is_made(server: Server) -> None:
-    asked = asking("think", logprobs=True)
-    with server.openai() as client:
-        once = client.chat.completions.create(**asked).choices[0]
-        chunks = [chunk.choices[0] for chunk in client.chat.completions.create(**asked, stream=True)]
-        stopped = client.chat.completions.create(**asked, stop=["es"]).choices[0]
-    assert once.logprobs
-    told = [one.token for one in once.logprobs.content or ()]
-    assert "".join(told) == SCRIPTS["think"]
-    assert [one.token for c in chunks if c.logprobs for one in c.logprobs.content or ()] == told
-    assert stopped.logprobs and stopped.message.content == "Y"
-    kept = [one.token for one in stopped.logprobs.content or ()]
-    assert kept == told[: len(kept)] and "".join(kept[:-1]) in "<think>\nHm, hm.\n</think>\n\nY"
-
-
-def test_thinking_that_is_cut_is_no_answer(server: Server) -> None:
-    choice = whole(server, "think for ever", max_tokens=20)
-    assert choice.message.content == ""
-    assert choice.message.reasoning_content.startswith("hm, and so hm, and so")
-    assert choice.finish_reason == "length"
-
-
-def test_thinking_can_be_switched_off(server: Server) -> None:
-    off = {"chat_template_kwargs": {"enable_thinking": False}}
-    assert whole(server, "think", extra_body=off).message.content == "No."
-    assert whole(server, "think", reasoning_effort="none").message.content == "No."
-    on = {"chat_template_kwargs": {"enable_thinking": True}}
-    assert whole(server, "think", extra_body=on).message.content == "Yes."
-
-
-def test_an_effort_reaches_a_template_that_knows_it(server: Server) -> None:
-    assert whole(server, "effort?", reasoning_effort="high").message.content == SCRIPTS["high"]
-
-
-def refused(server: Server, content: str, model: str = "hermes", **more: Any) -> openai.BadRequestError:
-    with server.openai() as client, pytest.raises(openai.BadRequestError) as found:
-        client.chat.completions.create(**asking(content, model, **more))
-    return found.value
-
-
-def test_a_model_without_tools_says_so(server: Server) -> None:
-    error = refused(server, "hello", "tiny")
-    assert (error.param, error.code) == ("tools", "tools_not_supported")
-    assert "does not call tools" in error.message
-
-
-@pytest.mark.parametrize(
-    ("more", "param"),
-    [
-        ({"tools": openai.NOT_GIVEN, "tool_choice": "required"}, "tool_choice"),
-        ({"tools": []}, "tools"),
-        ({"tools": [{"type": "custom", "function": {"name": "f"}}]}, "tools[0].type"),
-        ({"tools": [{"type": "function", "function": {"name": ""}}]}, "tools[0].function.name"),
-        ({"extra_body": {"chat_template_kwargs": {"no_such": 1}}}, "chat_template_kwargs.no_such"),
-        ({"extra_body": {"chat_template_kwargs": {"tools": []}}}, "chat_template_kwargs.tools"),
-        (
-            {"extra_body": {"chat_template_kwargs": {"chat_template": ""}}},
-            "chat_template_kwargs.chat_template",
-        ),
-        ({"extra_body": {"chat_template_kwargs": [1]}}, "chat_template_kwargs"),
-        ({"extra_body": {"reasoning_effort": "utmost"}}, "reasoning_effort"),
-    ],
-)
-def test_what_cannot_be_held_to_is_refused(server: Server, more: Any, param: str) -> None:
-    error = refused(server, "call", **more)
-    assert (error.param, error.type) == (param, "invalid_request_error")
-
-
-def test_an_effort_that_the_template_does_not_know_is_refused(server: Server) -> None:
-    error = refused(server, "hello", "tiny", tools=openai.NOT_GIVEN, reasoning_effort="low")
-    assert error.param == "reasoning_effort"
-    asked = {"tools": openai.NOT_GIVEN, "max_tokens": 1}
-    off = {"chat_template_kwargs": {"enable_thinking": False}}
-    assert whole(server, "hello", "tiny", reasoning_effort="none", **asked)  # it does not think as it is
-    assert whole(server, "hello", "tiny", extra_body=off, **asked)
-
-
-CALL_TURN = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-
-
-@pytest.mark.parametrize(
-    ("turn", "param"),
-    [
-        ({"role": "tool", "content": "x"}, "messages[1].tool_call_id"),
-        ({"role": "assistant"}, "messages[1].content"),
-        ({"role": "user", "content": "x", "tool_calls": [CALL_TURN]}, "messages[1].tool_calls"),
-        ({"role": "user", "content": "x", "reasoning_content": "y"}, "messages[1].reasoning_content"),
-        ({"role": "user", "content": "x", "tool_call_id": "a"}, "messages[1].tool_call_id"),
-        (
-            {
-                "role": "assistant",
-                "tool_calls": [{**CALL_TURN, "function": {"name": "f", "arguments": "[1]"}}],
-            },
-            "messages[1].tool_calls[0].function.arguments",
-        ),
-        ({"role": "assistant", "tool_calls": [{"id": "a"}]}, "messages[1].tool_calls[0].function"),
-    ],
-)
-def test_a_turn_that_makes_no_sense_is_named(server: Server, turn: Any, param: str) -> None:
-    with server.http() as http:
-        body = {**asking(""), "messages": [*user("hello"), turn]}
-        error = http.post("/v1/chat/completions", json=body).json()["error"]
-    assert error["param"] == param
 
 
 def test_a_long_call_gives_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,27 +1,17 @@
 """Models that must call, and arguments that must fit: tool_choice "required" and by name, and strict tools."""
 
-import itertools
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import jsonschema_rs
 import openai
 import pytest
 
-from tests.server import Server, serving
-from tests.tool_formats import FORMATS, THOUGHT, allowed, make_calling_model
-from tests.v1.test_pool import add
+from tests.server import Server
+from tests.tool_formats import FORMATS, THOUGHT, allowed
+from tests.tools.asking import SCRIPTS, TAGS
 
 HELD = [name for name in FORMATS if name != "muse"]
-TAGS = 'Write <think> and </think>, or <tool_call>{"name": "now", "arguments": {}}</tool_call>.'
-SCRIPTS: dict[str, str] = {
-    "tags": json.dumps(TAGS),
-    "no": "No, I will not.",
-    "think": f"<think>\n{THOUGHT}</think>\n\nYes.",
-    "wrong": 'Well. <tool_call>\n{"name": "weather", "arguments": {"city": 7, "days": "many"}}\n</tool_call>\nThere.',
-    "right": 'Well. <tool_call>\n{"name": "weather", "arguments": {"city": "Bonn", "days": 3}}\n</tool_call>\nThere.',
-}
 ADDRESS = {
     "type": "object",
     "properties": {"zip": {"type": "string", "pattern": "^[0-9]{5}$"}},
@@ -47,9 +37,6 @@ FLAT = {
 EMPTY: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
 
 
-_seeds = itertools.count()  # a model that may not say its script says anything
-
-
 EMAIL = {"type": "string", "format": "email"}
 EITHER = {"anyOf": [{"type": "string"}, {"type": "integer"}]}
 
@@ -66,22 +53,6 @@ TOOLS = [tool("weather", SCHEMA, strict=True), tool("now", EMPTY, strict=True)]
 ONLY_B: Any = {"type": "function", "function": {"name": "b"}}
 ONLY_NOW = {"type": "function", "function": {"name": "now"}}
 YES = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"enum": ["yes", "no"]}}}
-
-
-@pytest.fixture(scope="module")
-def calling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("calling")
-    with serving(home) as server:
-        for name in FORMATS:
-            add(server, name, make_calling_model(home / name, FORMATS[name], SCRIPTS))
-        yield server
-        assert server.rows_held() == 0
-
-
-@pytest.fixture
-def server(calling: Server) -> Iterator[Server]:
-    with calling.watched():
-        yield calling
 
 
 def ask(server: Server, content: str, model: str = "hermes", **more: Any) -> Any:
