@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.builtin import fetch_models
@@ -51,6 +52,13 @@ def server(shared_server: Server) -> Iterator[Server]:
     with shared_server.watched():
         yield shared_server
     shared_server.set_timeouts(chat_seconds=900, completions_seconds=600, embeddings_seconds=120)
+
+
+@pytest.fixture
+def api(server: Server) -> Iterator[httpx2.Client]:
+    """A client of the server's /api with an administrator's key."""
+    with server.api() as api:
+        yield api
 
 
 def warm(server: Server) -> None:

@@ -7,6 +7,8 @@ from mlx_lm.tool_parsers import glm47, minicpm5, minimax_m2, qwen3_coder
 
 from inference.runner.tagged_calls import Dialect, Way
 
+NULLS = ("null", "none", "nil")  # to those whose ways are MiniMax's
+
 
 def _qwen(property: dict[str, Any], type: str, types: set[str]) -> Sequence[Way]:
     """By the one type that it names. Of several it tries Python's literals, and of none lists and objects alone."""
@@ -75,7 +77,7 @@ MINIMAX = Dialect(
     tail="</invoke>",
     never=("</parameter>", "</invoke>", "</minimax:tool_call>"),
     ways=_minimax,
-    nulls=("null", "none", "nil"),
+    nulls=NULLS,
     several=True,
 )
 MINICPM = Dialect(
@@ -86,6 +88,6 @@ MINICPM = Dialect(
     tail="",
     never=("</param>", "</function>"),
     ways=_minimax,
-    nulls=("null", "none", "nil"),
+    nulls=NULLS,
     quotes=("<![CDATA[", "]]>"),
 )

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -45,12 +44,6 @@ FIELDS = [
     "client_retries",
     "ignored_wishes",
 ]
-
-
-@pytest.fixture
-def api(server: Server) -> Iterator[httpx2.Client]:
-    with server.api() as api:
-        yield api
 
 
 @pytest.fixture

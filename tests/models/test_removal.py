@@ -36,15 +36,23 @@ def _busy(*_: object, **__: object) -> None:
     raise OSError(errno.EBUSY, "Device or resource busy")
 
 
+def _refused_while_busy(
+    monkeypatch: pytest.MonkeyPatch, owner: object, name: str, model: OnDisk, said: str
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, _busy)
+        with pytest.raises(ValidationError, match=said):
+            removal.remove(model, ADA)
+
+
 def test_one_that_cannot_be_moved_away_is_served_as_before(
     models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when its folder is a mount."""
     model = served(make_tiny_model(models / "owner" / "whole"))
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "rename", _busy)
-        with pytest.raises(ValidationError, match="owner/whole cannot be removed: Device or resource busy"):
-            removal.remove(model, ADA)
+    _refused_while_busy(
+        monkeypatch, Path, "rename", model, "owner/whole cannot be removed: Device or resource busy"
+    )
     assert LocalModel.objects.get().name == "whole"
     assert not Change.objects.exists()
     assert [path.name for path in models.iterdir()] == ["owner"]
@@ -57,10 +65,9 @@ def test_one_whose_files_stay_is_said_to_be_served_no_more(
     models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = served(make_tiny_model(models / "whole"))
-    with monkeypatch.context() as patched:
-        patched.setattr(shutil, "rmtree", _busy)
-        with pytest.raises(ValidationError, match="served no more, but its files cannot be deleted"):
-            removal.remove(model, ADA)
+    _refused_while_busy(
+        monkeypatch, shutil, "rmtree", model, "served no more, but its files cannot be deleted"
+    )
     assert (scan.models(), LocalModel.objects.count()) == ([], 0)
 
 
@@ -68,10 +75,7 @@ def test_one_in_the_cache_that_cannot_be_deleted_keeps_its_name(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = served(make_tiny_model(tmp_path / "cache" / "models--org--half"))
-    with monkeypatch.context() as patched:
-        patched.setattr(shutil, "rmtree", _busy)
-        with pytest.raises(ValidationError, match="org/half cannot be removed"):
-            removal.remove(model, ADA)
+    _refused_while_busy(monkeypatch, shutil, "rmtree", model, "org/half cannot be removed")
     assert LocalModel.objects.get().name == "whole"
     removal.remove(model, ADA)
     assert (model.folder.exists(), LocalModel.objects.count()) == (False, 0)

@@ -2,18 +2,11 @@
 
 from collections.abc import Iterator
 
-import httpx2
 import pytest
 
 from tests.provider import Provider
 from tests.server import Server
 from tests.v1.routed import planted, rule
-
-
-@pytest.fixture
-def api(server: Server) -> Iterator[httpx2.Client]:
-    with server.api() as api:
-        yield api
 
 
 @pytest.fixture
