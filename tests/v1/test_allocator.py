@@ -17,7 +17,9 @@ def test_a_runner_has_jemalloc_where_it_is_installed(shared_server: Server) -> N
     (pid, *_) = shared_server.runner_pids()
     found = ctypes.util.find_library("jemalloc")
     mapped = Path(f"/proc/{pid}/maps").read_text()
-    assert ("jemalloc" in mapped) == (found is not None)
+    if found is None:
+        pytest.skip("jemalloc is not installed")
+    assert "jemalloc" in mapped
     assert "jemalloc" not in Path(f"/proc/{shared_server.process.pid}/maps").read_text()
 
 
