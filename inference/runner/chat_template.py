@@ -9,6 +9,7 @@ import jinja2
 from transformers import PreTrainedTokenizerBase
 
 from inference.messages import ChatPrompt
+from inference.runner.text_tokens import text_tokens
 from inference.runner.unusable import Unusable
 
 NONE = "none"
@@ -19,8 +20,11 @@ NOT_FOR_CLIENTS = {
 } - {"documents"}
 
 
-def rendered(tokenizer: Any, prompt: ChatPrompt) -> list[int]:
-    """At least one token; the last ones open the assistant's turn. Raises Unusable, and whatever a template raises."""
+def rendered(tokenizer: Any, prompt: ChatPrompt, most: int | None) -> list[int]:
+    """At least one token; the last ones open the assistant's turn.
+
+    Raises Unusable, whatever a template raises, and TooLong for far more than `most`.
+    """
     if not tokenizer.has_chat_template:
         raise Unusable(
             "no_chat_template",
@@ -33,14 +37,15 @@ def rendered(tokenizer: Any, prompt: ChatPrompt) -> list[int]:
     if _text(tokenizer) is not None:
         messages = [_with_objects(message) for message in messages]
     try:
-        tokens = tokenizer.apply_chat_template(messages, add_generation_prompt=True, **said)
+        text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **said)
     except jinja2.TemplateError as error:
         message = f"The model's chat template refuses these messages: {error}"
         raise Unusable("invalid_messages", message, "messages") from error
+    tokens = text_tokens(tokenizer, text, most, special=False)  # the template writes its own
     if not tokens:
         message = "The model's chat template makes nothing of these messages."
         raise Unusable("invalid_messages", message, "messages")
-    return list(tokens)
+    return tokens
 
 
 def takes_tools(tokenizer: Any) -> bool:

@@ -3,6 +3,7 @@
 from inference.messages import Done, Embed, TextPrompt, TokenPrompt
 from inference.runner.encoder import Dimensions, Encoder
 from inference.runner.row import Reason
+from inference.runner.text_tokens import TooLong
 from inference.runner.unusable import Unusable
 
 SLICE_CHARACTERS = 50_000  # tokenized at a time: 15 ms
@@ -42,6 +43,8 @@ class EmbedRow:
     def tokenize(self) -> None:
         """The next slice of the inputs. Raises Unusable."""
         inputs = self._slice()
+        for number, prompt in enumerate(inputs, len(self.tokens)):
+            self._check_length(prompt, number)
         texts = [prompt.text for prompt in inputs if isinstance(prompt, TextPrompt)]
         encoded = iter(self._encoder.tokens(texts) if texts else [])
         for prompt in inputs:
@@ -65,20 +68,34 @@ class EmbedRow:
                 break
         return inputs
 
+    def _check_length(self, prompt: TextPrompt | TokenPrompt, number: int) -> None:
+        try:
+            if isinstance(prompt, TextPrompt):
+                self._encoder.check_length(prompt.text)
+        except TooLong as error:
+            raise self._exceeded(self._name(number), f"more than {error.tokens}") from None
+
     def _check_input(self, prompt: TextPrompt | TokenPrompt, tokens: list[int]) -> None:
-        name = f"input[{len(self.tokens)}]" if len(self._inputs) > 1 else "the input"
+        name = self._name(len(self.tokens))
         if not tokens or (isinstance(prompt, TextPrompt) and not prompt.text):
             raise Unusable("invalid_value", f"There is nothing to embed: {name} is empty.", "input")
         most = self._encoder.context_tokens
         if most is not None and len(tokens) > most:
-            raise Unusable(
-                "context_length_exceeded",
-                f"This model's maximum context length is {most} tokens. However, {name} has {len(tokens)} tokens.",
-                "input",
-            )
+            raise self._exceeded(name, str(len(tokens)))
         last = self._encoder.vocabulary - 1
         if min(tokens) < 0 or max(tokens) > last:
             raise Unusable("invalid_value", f"In {name} are tokens that are not from 0 to {last}.", "input")
+
+    def _name(self, number: int) -> str:
+        return f"input[{number}]" if len(self._inputs) > 1 else "the input"
+
+    def _exceeded(self, name: str, tokens: str) -> Unusable:
+        most = self._encoder.context_tokens
+        return Unusable(
+            "context_length_exceeded",
+            f"This model's maximum context length is {most} tokens. However, {name} has {tokens} tokens.",
+            "input",
+        )
 
 
 def _listed(known: Dimensions) -> str:

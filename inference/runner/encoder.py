@@ -14,6 +14,7 @@ from inference.runner import model_folder
 from inference.runner.loading import fitted, read
 from inference.runner.model_folder import CannotLoad
 from inference.runner.options import Progress
+from inference.runner.text_tokens import SHORT, check_length
 
 CACHED_BUFFERS_MAX_BYTES = 2**30  # mlx keeps a buffer for each shape it has seen, by default without end
 
@@ -56,6 +57,11 @@ class Encoder:
         self.vocabulary = int(model.config.vocab_size)
         size = self.vectors([[self._pad] * 8]).shape[-1]
         self.dimensions = Dimensions(size, _matryoshka(config, size))
+
+    def check_length(self, text: str) -> None:
+        """Raises TooLong for far more than the context; else `tokens` would take seconds for it."""
+        if self.context_tokens is not None and len(text) > SHORT * self.context_tokens:
+            check_length(self._tokenizer, text, self.context_tokens)
 
     def tokens(self, texts: list[str]) -> list[list[int]]:
         """With the tokens that the model begins and ends every text with; never cut."""

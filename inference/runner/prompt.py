@@ -4,24 +4,33 @@ from typing import Any
 
 from inference.messages import Add, ChatPrompt, TextPrompt, TokenPrompt
 from inference.runner import chat_template
+from inference.runner.text_tokens import TooLong, text_tokens
 from inference.runner.unusable import Unusable
 
 Prompt = ChatPrompt | TextPrompt | TokenPrompt
 UNLIMITED_TOKENS = 2**31
 
 
-def prompt_tokens(tokenizer: Any, prompt: Prompt) -> list[int]:
-    """At least one. Raises Unusable, and whatever a chat template raises."""
+def prompt_tokens(tokenizer: Any, prompt: Prompt, most: int | None) -> list[int]:
+    """At least one. Raises Unusable, whatever a chat template raises, and TooLong for far more than `most`."""
     match prompt:
         case TextPrompt("") | TokenPrompt([]):
             # Also where the model begins every text with a token: what is refused depends on no model.
             raise _empty()
         case ChatPrompt():
-            return chat_template.rendered(tokenizer, prompt)
+            return chat_template.rendered(tokenizer, prompt, most)
         case TextPrompt(text):
-            return _encoded(tokenizer, text)
+            return _encoded(tokenizer, text, most)
         case TokenPrompt(tokens):
             return _in_vocabulary(tokenizer, tokens)
+
+
+def prompt_in_context(tokenizer: Any, prompt: Prompt, context_tokens: int | None) -> list[int]:
+    """As `prompt_tokens`, refused where it is far more than the context."""
+    try:
+        return prompt_tokens(tokenizer, prompt, context_tokens)
+    except TooLong as error:
+        raise _exceeded(prompt, context_tokens, f"more than {error.tokens}") from None
 
 
 def prompt_text(tokenizer: Any, prompt: Prompt, tokens: list[int]) -> str:
@@ -36,14 +45,7 @@ def room_for(command: Add, prompt: list[int], context_tokens: int | None) -> int
         raise Unusable("invalid_value", f"max_tokens must be at least 1, not {max_tokens}.", "max_tokens")
     most = UNLIMITED_TOKENS if context_tokens is None else context_tokens - len(prompt)
     if most < 1:
-        param = param_of(command.prompt)
-        verb = "resulted" if param == "messages" else "has resulted"
-        raise Unusable(
-            "context_length_exceeded",
-            f"This model's maximum context length is {context_tokens} tokens. However, your {param} "
-            f"{verb} in {len(prompt)} tokens. Please reduce the length of the {param}.",
-            param,
-        )
+        raise _exceeded(command.prompt, context_tokens, str(len(prompt)))
     return most if max_tokens is None else min(most, max_tokens)
 
 
@@ -60,10 +62,21 @@ def param_of(prompt: Prompt) -> str:
     return "messages" if isinstance(prompt, ChatPrompt) else "prompt"
 
 
-def _encoded(tokenizer: Any, text: str) -> list[int]:
+def _exceeded(prompt: Prompt, context_tokens: int | None, tokens: str) -> Unusable:
+    param = param_of(prompt)
+    verb = "resulted" if param == "messages" else "has resulted"
+    return Unusable(
+        "context_length_exceeded",
+        f"This model's maximum context length is {context_tokens} tokens. However, your {param} "
+        f"{verb} in {tokens} tokens. Please reduce the length of the {param}.",
+        param,
+    )
+
+
+def _encoded(tokenizer: Any, text: str, most: int | None) -> list[int]:
     """As mlx_lm does it: a text that begins as every text of the model does is not begun twice."""
     begins = tokenizer.bos_token is not None and text.startswith(tokenizer.bos_token)
-    tokens = list(tokenizer.encode(text, add_special_tokens=not begins))
+    tokens = text_tokens(tokenizer, text, most, special=not begins)
     if not tokens:
         raise _empty()
     return tokens

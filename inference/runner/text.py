@@ -18,7 +18,7 @@ from inference.runner.logits_processors import check_bias, processors_for
 from inference.runner.logprobs import Chosen, told
 from inference.runner.options import Options
 from inference.runner.pace import PrefillPace
-from inference.runner.prompt import cannot_prepare, prompt_text, prompt_tokens, room_for
+from inference.runner.prompt import cannot_prepare, prompt_in_context, prompt_text, room_for
 from inference.runner.prompt_cache import PromptCache
 from inference.runner.reply import reply_to
 from inference.runner.row import Reason, Row
@@ -72,12 +72,12 @@ class TextModel:
         if isinstance(command, Embed):
             return [Refused(command.id, "model_does_not_embed", "model", DOES_NOT_EMBED)]
         if isinstance(command, Count):
-            return [counted(self._tokenizer, command)]
+            return [counted(self._tokenizer, command, self._context_tokens)]
         if command.id in self._rows:
             logger.error("%s: skipped, a row of this id is at work", command.id)
             return []
         try:
-            prompt = prompt_tokens(self._tokenizer, command.prompt)
+            prompt = prompt_in_context(self._tokenizer, command.prompt, self._context_tokens)
             max_tokens = room_for(command, prompt, self._context_tokens)
             check_bias(command.sampling, self._vocabulary)
             echo = prompt_text(self._tokenizer, command.prompt, prompt) if command.echo else ""

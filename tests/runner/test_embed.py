@@ -181,8 +181,19 @@ def test_memory_is_given_back(encoder: Runner) -> None:
             "context_length_exceeded",
             f"input[{len(MANY_TEXTS)}] has",
         ),
+        # so long that it is not tokenized to its end
+        (["word1", of_length(500) * 1000], "context_length_exceeded", "input[1] has more than"),
     ],
-    ids=["none", "empty text", "no tokens", "beyond the vocabulary", "negative", "too long", "late too long"],
+    ids=[
+        "none",
+        "empty text",
+        "no tokens",
+        "beyond the vocabulary",
+        "negative",
+        "too long",
+        "late too long",
+        "far too long",
+    ],
 )
 def test_an_input_that_cannot_be_embedded(
     encoder: Runner, inputs: list[str | TokenPrompt], code: str, says: str
