@@ -45,7 +45,7 @@ async def events(
         call.enter(Phase.QUEUE)
         call.abort = partial(_abort, runner, call)
         for row in rows:
-            runner.add(msgspec.structs.replace(row, deadline=call.deadline.at), call.inbox)
+            _send(runner, msgspec.structs.replace(row, deadline=call.deadline.at), call)
             left.add(row.id)
         while left:
             came = await call.inbox.take()
@@ -67,6 +67,14 @@ async def events(
                 lambda seconds: request_log.stopped(call, seconds),
             )
         place.leave(call.inbox)
+
+
+def _send(runner: Runner, row: Add | Embed, call: Call) -> None:
+    """Raises InvalidRequest for a schema or the like that its body could just hold, and a frame cannot."""
+    try:
+        runner.add(row, call.inbox)
+    except RecursionError:
+        raise InvalidRequest("The body is nested too deeply.", code="invalid_json") from None
 
 
 def _abort(runner: Runner, call: Call) -> None:
