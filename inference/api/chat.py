@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
+import msgspec
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from msgspec import Meta
@@ -35,7 +36,7 @@ class ChatRequest(TextRequest, forbid_unknown_fields=True, kw_only=True):
     max_completion_tokens: Annotated[int, Meta(ge=1, le=MOST)] | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
-    tools: Annotated[list[Tool], Meta(min_length=1)] | None = None
+    tools: list[Tool] | None = None
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
@@ -44,6 +45,13 @@ class ChatRequest(TextRequest, forbid_unknown_fields=True, kw_only=True):
     # say nothing about the answer
     metadata: dict[str, str] | None = None
     store: bool | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
+    safety_identifier: str | None = None
+    # what clients send although it asks for nothing; anything else is refused
+    service_tier: Literal["auto", "default"] | None = None
+    verbosity: Literal["medium"] | None = None
+    modalities: Annotated[list[Literal["text"]], Meta(min_length=1, max_length=1)] | None = None
 
     def check(self) -> None:
         super().check()
@@ -87,6 +95,9 @@ def row(asked: ChatRequest, call: Call) -> Add:
     tools = offered(asked.tools, asked.tool_choice, asked.parallel_tool_calls)
     if isinstance(asked.tool_choice, AllowedChoice):
         call.tool_numbers = allowed(asked.tools or (), asked.tool_choice)
+    _check_numbers("chat_template_kwargs", asked.chat_template_kwargs)
+    for number, tool in enumerate(asked.tools or ()):
+        _check_numbers(f"tools[{number}].function.parameters", tool.function.parameters)
     limit = asked.max_tokens if asked.max_completion_tokens is None else asked.max_completion_tokens
     alternatives = (asked.top_logprobs or 0) if asked.logprobs else None
     prompt = ChatPrompt(
@@ -97,6 +108,18 @@ def row(asked: ChatRequest, call: Call) -> Add:
     )
     sampling = asked.sampling(limit, alternatives)
     return Add(call.id, call.deadline.at, prompt, sampling, format=json_format(asked.response_format))
+
+
+def _check_numbers(place: str, said: dict[str, Any] | None) -> None:
+    """What a client may say as it likes has to go into a frame. Raises InvalidRequest."""
+    try:
+        msgspec.msgpack.encode(said)
+    except OverflowError:
+        raise InvalidRequest(
+            f"{place} holds a whole number of more than 64 bits. Write a smaller one, or one with a fraction.",
+            param=place,
+            code="invalid_value",
+        ) from None
 
 
 class ChatWire:

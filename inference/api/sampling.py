@@ -8,6 +8,7 @@ from inference.api import logit_bias
 from inference.errors import InvalidRequest
 from inference.messages import Sampling
 
+MOST_STOPS = 64  # OpenAI takes 4, its other servers and Anthropic more; each is looked for at each token
 MOST = 2**31 - 1  # of what is counted: more than any context, and a number that a frame can hold
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 
@@ -24,7 +25,7 @@ class SamplingFields(Struct, kw_only=True):
     frequency_penalty: Penalty | None = None
     logit_bias: dict[str, Any] | None = None
     seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
-    stop: str | Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(max_length=4)] | None = None
+    stop: str | Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(max_length=MOST_STOPS)] | None = None
 
     def sampling(self, max_tokens: int | None, logprobs: int | None) -> Sampling:
         """`logprobs`: the alternatives to tell, None for nothing. Raises InvalidRequest."""

@@ -10,6 +10,7 @@ from inference.errors import InvalidRequest
 
 class StreamOptions(Struct, forbid_unknown_fields=True):
     include_usage: bool = False
+    include_obfuscation: Literal[False] | None = None
 
 
 class TextRequest(SamplingFields, forbid_unknown_fields=True, kw_only=True):

@@ -9,10 +9,11 @@ from inference.tools import ToolCall, arguments
 
 
 class Part(Struct, forbid_unknown_fields=True):
-    """A piece of a message's content. Only text can be given to a text model."""
+    """A piece of a message's content. Only text can be given to a text model. `cache_control` asks for nothing."""
 
     type: str
     text: str | None = None
+    cache_control: dict[str, Any] | None = None
     image_url: Any = None
     input_audio: Any = None
     file: Any = None

@@ -184,7 +184,7 @@ def test_what_is_refused_of_the_chat_is_named_as_it_was_asked(calling: Server) -
         ),
         (
             "/v1/messages",
-            {"messages": [user], "max_tokens": 5, "stop_sequences": ["a"] * 5},
+            {"messages": [user], "max_tokens": 5, "stop_sequences": ["a"] * 65},
             "stop_sequences",
         ),
     ]

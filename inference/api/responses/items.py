@@ -113,8 +113,11 @@ def _take(found: _Messages, place: str, item: dict[str, Any]) -> None:
     kind = item.get("type", "message")
     take = _KINDS.get(kind) if isinstance(kind, str) else None
     if take is None:
+        stored = (
+            " Nothing is stored here: have your client send store: false." if kind == "item_reference" else ""
+        )
         raise InvalidRequest(
-            f"{place}.type: an item of type {str(kind)[:40]!r} is not known here. Known: {', '.join(_KINDS)}.",
+            f"{place}.type: an item of type {str(kind)[:40]!r} is not known here. Known: {', '.join(_KINDS)}.{stored}",
             param=f"{place}.type",
             code="unsupported_content",
         )

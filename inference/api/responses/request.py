@@ -84,6 +84,7 @@ class ResponsesRequest(InputTokensRequest, forbid_unknown_fields=True, kw_only=T
     on_deadline: Literal["error", "partial"] | None = None
     # say nothing about the answer
     metadata: dict[str, str] | None = None
+    client_metadata: dict[str, Any] | None = None  # what Codex says of itself
     prompt_cache_key: str | None = None
     prompt_cache_retention: str | None = None
     safety_identifier: str | None = None
