@@ -18,6 +18,7 @@ SCRIPTS: dict[str, str | Endless] = {
     "think": "<think>\nHm, hm.\n</think>\n\nYes.",
     "think at once": "No.",
     "21 degrees": "Warm, then.",
+    "call at home": '<tool_call>\n{"name": "home__weather", "arguments": {"city": "Rom"}}\n</tool_call>',
     "call for ever": Endless('Well: <tool_call>\n{"name": "weather", "arguments": {"city": "', "Köln, and "),
 }
 FUNCTIONS: list[Any] = [{"type": "function", "strict": None, **tool["function"]} for tool in TOOLS]
@@ -42,6 +43,10 @@ def calling(shared_server: Server, tmp_path_factory: pytest.TempPathFactory) -> 
     with shared_server.api() as api:
         api.post(f"/api/models/{MODEL}/unload")
     shared_server.rows("DELETE FROM settings_app_localmodel WHERE name = ?", MODEL)
+
+
+def input_text(text: str) -> dict[str, str]:
+    return {"type": "input_text", "text": text}
 
 
 def response(server: Server, streamed: bool, **asked: Any) -> Any:
@@ -126,6 +131,57 @@ def test_it_is_told_what_its_tools_gave(calling: Server) -> None:
     results = [{"type": "tool_result", "tool_use_id": b.id, "content": "21 degrees"} for b in called.content]
     turns = [user, {"role": "assistant", "content": called.content}, {"role": "user", "content": results}]
     assert message(calling, False, messages=turns, tools=CLAUDES).content[0].text == "Warm, then."
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_codex_is_answered_and_its_functions_are_called_where_it_keeps_them(
+    calling: Server, streamed: bool
+) -> None:
+    """As its version 0.169 asks, which keeps tools of its own and those of each other server together."""
+    developer = {"type": "message", "id": "msg_1", "role": "developer", "content": [input_text("Be brief.")]}
+    environment = {"type": "message", "id": "msg_2", "role": "user", "content": [input_text("<cwd>/</cwd>")]}
+    user = {"type": "message", "id": "msg_3", "role": "user", "content": [input_text("call at home")]}
+    asked: dict[str, Any] = {
+        "tools": [
+            FUNCTIONS[1],
+            {"type": "namespace", "name": "home", "description": "Its own.", "tools": FUNCTIONS},
+        ],
+        "tool_choice": "auto",
+        "parallel_tool_calls": True,
+        "reasoning": {"summary": "auto"},
+        "store": False,
+        "include": ["reasoning.encrypted_content"],
+        "prompt_cache_key": "01a20e6e",
+        "extra_body": {"client_metadata": {"session_id": "01a20e6e", "x-codex-turn-metadata": "{}"}},
+    }
+    said = [developer, environment, user]
+    (call,) = response(calling, streamed, input=said, **asked).output
+    assert (call.namespace, call.name, json.loads(call.arguments)) == ("home", "weather", {"city": "Rom"})
+    given = {"type": "function_call_output", "call_id": call.call_id, "output": "21 degrees"}
+    assert (
+        response(calling, streamed, input=[*said, call.to_dict(), given], **asked).output_text
+        == "Warm, then."
+    )
+
+
+def test_what_is_no_function_in_a_namespace_is_refused(calling: Server) -> None:
+    inner = {
+        "type": "namespace",
+        "name": "home",
+        "description": "",
+        "tools": [FUNCTIONS[0], {"type": "custom"}],
+    }
+    answer = ask(calling, "/v1/responses", model=MODEL, input="hi", tools=[inner])
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"]) == (400, "tools[0].tools[1].type")
+
+
+def test_an_item_that_would_have_to_be_stored_is_refused_with_the_way_out(calling: Server) -> None:
+    item = {"type": "item_reference", "id": "msg_1"}
+    answer = ask(calling, "/v1/responses", model=MODEL, input=[item, {"role": "user", "content": "hi"}])
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"]) == (400, "input[0].type")
+    assert "have your client send store: false" in error["message"]
 
 
 def test_the_tools_of_a_call_are_those_that_were_offered(calling: Server) -> None:

@@ -12,6 +12,7 @@ from inference.api.answer import Answer
 from inference.api.parts import Begins, Ends, Grows, Part, Step
 from inference.api.responses import errors, reply
 from inference.api.responses.request import ResponsesRequest
+from inference.api.responses.tools import namespaced
 from inference.api.said import Logprob, Usage
 from inference.call import Call
 from inference.errors import OUR_FAULT, ApiError, InternalError
@@ -31,6 +32,7 @@ class ResponsesForm:
     def __init__(self, call: Call, asked: ResponsesRequest) -> None:
         self._call = call
         self._asked = asked
+        self._namespaced = namespaced(asked.tools or ())
         self._answer = Answer(call, with_logprobs=asked.with_logprobs)
         self._numbers = count()
         self._begun = False
@@ -84,7 +86,7 @@ class ResponsesForm:
                 return self._ends(part)
 
     def _begins(self, part: Part) -> bytes:
-        item = reply.item(self._call, part, "in_progress")
+        item = self._item(part, "in_progress")
         added = self._event("response.output_item.added", output_index=part.number, item=item)
         if part.kind == "call":
             return added
@@ -95,7 +97,7 @@ class ResponsesForm:
         done = self._inside(part, f"{kind}.done", **{name: part.text}, **_logprobs(part, part.logprobs))
         if part.kind != "call":
             done += self._inside(part, "response.content_part.done", part=reply.written(part))
-        item = reply.item(self._call, part, self._status_of(part))
+        item = self._item(part, self._status_of(part))
         return done + self._event("response.output_item.done", output_index=part.number, item=item)
 
     def _status_of(self, part: Part) -> str:
@@ -132,9 +134,10 @@ class ResponsesForm:
 
     def _output(self, last_status: str) -> list[dict[str, Any]]:
         parts = self._answer.parts
-        return [
-            reply.item(self._call, part, last_status if part is parts[-1] else "completed") for part in parts
-        ]
+        return [self._item(part, last_status if part is parts[-1] else "completed") for part in parts]
+
+    def _item(self, part: Part, status: str) -> dict[str, Any]:
+        return reply.item(self._call, part, status, self._namespaced)
 
     def _response(self, status: str, **more: Any) -> dict[str, Any]:
         return reply.response(self._call, self._asked, status, **more)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from inference.api import body
+from inference.api.responses.tools import joined
 from inference.errors import InvalidRequest
 
 Message = dict[str, Any]
@@ -42,6 +43,7 @@ class Called(Struct, forbid_unknown_fields=True):
     call_id: str
     name: str
     arguments: str
+    namespace: str | None = None
     id: str | None = None
     status: str | None = None
 
@@ -131,7 +133,7 @@ def _message(found: _Messages, place: str, item: dict[str, Any]) -> None:
 
 def _called(found: _Messages, place: str, item: dict[str, Any]) -> None:
     said = body.convert(item, Called, place)
-    function = {"name": said.name, "arguments": said.arguments}
+    function = {"name": joined(said.namespace, said.name), "arguments": said.arguments}
     found.call({"id": said.call_id, "type": "function", "function": function})
 
 

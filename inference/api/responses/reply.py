@@ -1,5 +1,6 @@
 """The response object of an answer, whole or as far as it has come, and the items in it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -18,14 +19,16 @@ def item_id(call: Call, part: Part) -> str:
     return f"{PREFIXES[part.kind]}_{call.id.removeprefix('req_')}_{part.number}"
 
 
-def item(call: Call, part: Part, status: str) -> dict[str, Any]:
-    """`part` as it stands; empty where it has only just begun."""
+def item(call: Call, part: Part, status: str, namespaced: Mapping[str, dict[str, str]]) -> dict[str, Any]:
+    """`part` as it stands; empty where it has only just begun. `namespaced`: how functions are named here that a chat
+    has another name for.
+    """
     head = {"id": item_id(call, part), "status": status}
     content = [written(part)] if part.pieces else []
     match part.kind:
         case "call":
-            said = {"call_id": part.call_id, "name": part.name, "arguments": part.text}
-            return {**head, "type": "function_call", **said}
+            named = namespaced.get(part.name, {"name": part.name})
+            return {**head, "type": "function_call", "call_id": part.call_id, **named, "arguments": part.text}
         case "reasoning":
             return {**head, "type": "reasoning", "summary": [], "content": content}
         case _:

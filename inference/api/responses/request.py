@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from inference.api import body
 from inference.api.responses import items
-from inference.api.responses.tools import AllowedChoice, NamedChoice, choice, tool
+from inference.api.responses.tools import AllowedChoice, NamedChoice, choice, functions
 from inference.errors import InvalidRequest
 
 LOGPROBS = "message.output_text.logprobs"
@@ -146,7 +146,7 @@ def conversation(asked: InputTokensRequest) -> dict[str, Any]:
         "messages": items.messages(asked.instructions, asked.input),
         "response_format": _format(asked.text),
         "reasoning_effort": asked.reasoning.effort if asked.reasoning else None,
-        "tools": [tool(index, each) for index, each in enumerate(asked.tools or ())] or None,
+        "tools": functions(asked.tools or ()) or None,
         "tool_choice": choice(asked.tool_choice),
         "parallel_tool_calls": asked.parallel_tool_calls if asked.tools else None,
     }

@@ -1,5 +1,9 @@
-"""The functions that a model may call, and whether it must, in a chat's terms."""
+"""The functions that a model may call, and whether it must, in a chat's terms.
 
+A chat knows no namespaces: there a function of one is called by both names.
+"""
+
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
@@ -16,6 +20,15 @@ class Function(Struct, forbid_unknown_fields=True):
     strict: bool | None = None
 
 
+class Namespace(Struct, forbid_unknown_fields=True):
+    """Functions that a client keeps together, as Codex does with those of a server of tools."""
+
+    type: Literal["namespace"]
+    name: Annotated[str, Meta(min_length=1)]
+    tools: list[dict[str, Any]]
+    description: str | None = None
+
+
 class NamedChoice(Struct, forbid_unknown_fields=True, tag_field="type", tag="function"):
     name: str
 
@@ -30,14 +43,47 @@ class AllowedChoice(Struct, forbid_unknown_fields=True, tag_field="type", tag="a
     tools: Annotated[list[AllowedFunction], Meta(min_length=1)]
 
 
-def tool(index: int, found: dict[str, Any]) -> dict[str, Any]:
+def functions(asked: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Raises InvalidRequest, which names the place."""
-    place = f"tools[{index}]"
+    return [_function(joined(namespace, function.name), function) for namespace, function in _all(asked)]
+
+
+def namespaced(asked: Sequence[dict[str, Any]]) -> dict[str, dict[str, str]]:
+    """The functions that are in a namespace, as a call of each names it, by the names that a chat has for them."""
+    return {
+        joined(namespace, function.name): {"name": function.name, "namespace": namespace}
+        for namespace, function in _all(asked)
+        if namespace
+    }
+
+
+def joined(namespace: str | None, name: str) -> str:
+    if not namespace:
+        return name
+    return f"{namespace}{name}" if namespace.endswith("__") else f"{namespace}__{name}"
+
+
+def _all(asked: Sequence[dict[str, Any]]) -> Iterator[tuple[str, Function]]:
+    """Each with the namespace it is in, if it is in one."""
+    for index, found in enumerate(asked):
+        place = f"tools[{index}]"
+        if found.get("type") == "namespace":
+            namespace = body.convert(found, Namespace, place)
+            for number, inner in enumerate(namespace.tools):
+                yield namespace.name, _read(f"{place}.tools[{number}]", inner)
+        else:
+            yield "", _read(place, found)
+
+
+def _read(place: str, found: dict[str, Any]) -> Function:
     if found.get("type") != "function":
         raise not_the_clients(place, found.get("type"))
-    asked = body.convert(found, Function, place)
+    return body.convert(found, Function, place)
+
+
+def _function(name: str, asked: Function) -> dict[str, Any]:
     said = {
-        "name": asked.name,
+        "name": name,
         "description": asked.description,
         "parameters": asked.parameters,
         "strict": asked.strict,
