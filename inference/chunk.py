@@ -14,6 +14,17 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class Passed:
+    """What is said in the words of the API that was asked, and so is told as it is: an answer, or an event of one."""
+
+    said: dict[str, Any]
+
+
+Data = dict[str, Any] | Raw | Passed
+"""A chat completion or a chunk of one, unless it is passed."""
+
+
+@dataclass(frozen=True)
 class Chunk:
     """`data`: sent to the client as it is; None says something about the request and nothing to the client.
 
@@ -22,7 +33,7 @@ class Chunk:
     `stopped_by` the stop string that ended it, if the provider tells. `last`: the provider has said all.
     """
 
-    data: dict[str, Any] | Raw | None
+    data: Data | None
     made: int = 0
     finish_reason: str = ""
     stopped_by: str = ""

@@ -5,6 +5,7 @@ import hashlib
 import ipaddress
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from asgiref.sync import sync_to_async
@@ -36,8 +37,21 @@ from settings_app.snapshot import Key, Snapshot
 
 log = logging.getLogger(__name__)
 
-View = Callable[[HttpRequest, Arrival], Awaitable[HttpResponseBase]]
+View = Callable[..., Awaitable[HttpResponseBase]]
+"""Of a request, its arrival, and what the path names if it names something."""
 
+
+def _by_client(openais: View, anthropics: View) -> View:
+    """Of a path that both APIs have: in the words of whose client it is."""
+
+    async def view(request: HttpRequest, *found: Any) -> HttpResponseBase:
+        is_anthropics = envelope.is_anthropics(request.path, request.headers)
+        return await (anthropics if is_anthropics else openais)(request, *found)
+
+    return view
+
+
+MODELS, MODEL = "/v1/models", "/v1/models/{model}"
 ROUTES: dict[str, dict[str, View]] = {
     "/v1/chat/completions": {"POST": chat.create},
     "/v1/responses": {"POST": responses.create},
@@ -46,12 +60,10 @@ ROUTES: dict[str, dict[str, View]] = {
     "/v1/messages/count_tokens": {"POST": messages.count_tokens},
     "/v1/completions": {"POST": completions.create},
     "/v1/embeddings": {"POST": embeddings.create},
-    "/v1/models": {"GET": models.index},
+    MODELS: {"GET": _by_client(models.index, anthropic_models.index)},
+    MODEL: {"GET": _by_client(models.show, anthropic_models.show)},
     openapi.PATH: {"GET": openapi.show},
 }
-MODEL = "/v1/models/"
-ANTHROPICS: dict[str, dict[str, View]] = {"/v1/models": {"GET": anthropic_models.index}}
-"""In the place of the same, for Anthropic's clients."""
 
 
 async def serve(request: HttpRequest) -> HttpResponseBase:
@@ -106,26 +118,26 @@ def _refused(request: HttpRequest, arrival: Arrival, error: ApiError) -> HttpRes
     return response
 
 
+def _route(path: str) -> tuple[str, tuple[str, ...]]:
+    """The route of a path, and what it names; Django has unquoted it."""
+    below = f"{MODELS}/"
+    return (MODEL, (path.removeprefix(below),)) if path.startswith(below) else (path, ())
+
+
 def _view(request: HttpRequest) -> View:
-    path = request.path
-    anthropics = envelope.is_anthropics(path, request.headers)
-    methods = ANTHROPICS.get(path) if anthropics else None
-    methods = methods or ROUTES.get(path)
-    if methods is None and path.startswith(MODEL):
-        name = path.removeprefix(MODEL)  # Django has unquoted it
-        show = anthropic_models.show if anthropics else models.show
-        methods = {"GET": lambda request, arrival: show(request, arrival, name)}
+    route, found = _route(request.path)
+    methods = ROUTES.get(route)
     if methods is None:
-        raise NotFound(f"There is nothing at {path}. Known: {', '.join(ROUTES)}.", code="unknown_url")
+        raise NotFound(f"There is nothing at {request.path}. Known: {', '.join(ROUTES)}.", code="unknown_url")
     method = "GET" if request.method == "HEAD" else request.method or ""
     if method not in methods:
         allowed = ", ".join(methods)
         raise MethodNotAllowed(
-            f"{path} takes {allowed}, not {request.method}.",
+            f"{request.path} takes {allowed}, not {request.method}.",
             code="method_not_allowed",
             headers={"allow": allowed},
         )
-    return methods[method]
+    return lambda request, arrival: methods[method](request, arrival, *found)
 
 
 def _check_host(request: HttpRequest) -> None:

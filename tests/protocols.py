@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tests import blocks
+
 WORDS = ("Hello", " from", " afar")
 
 
@@ -34,6 +36,9 @@ class OpenAI:
 
     def error(self, status: int) -> Any:
         return {"error": {"message": "no", "type": "server_error"}}
+
+    def refusal(self, asked: dict[str, Any]) -> str:
+        return ""
 
     def piece(self, delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
@@ -81,6 +86,10 @@ class Anthropic:
 
     def error(self, status: int) -> Any:
         return {"type": "error", "error": {"type": "api_error", "message": "no"}}
+
+    def refusal(self, asked: dict[str, Any]) -> str:
+        """It takes its own thinking only as it signed it, and wants it before the tools whose results it is given."""
+        return blocks.refusal(asked)
 
     def _message(self, asked: dict[str, Any]) -> dict[str, Any]:
         return {"id": "msg_afar", "type": "message", "role": "assistant", "model": asked.get("model", "")}

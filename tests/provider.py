@@ -138,7 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
         told = self.provider
         asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
         sent = {
-            name: self.headers[name] for name in ("authorization", "x-api-key", "anthropic-version", "cookie")
+            name: self.headers[name]
+            for name in ("authorization", "x-api-key", "anthropic-version", "anthropic-beta", "cookie")
         }
         told.asked.append(
             {**asked, "path": self.path, **{name: value for name, value in sent.items() if value}}
@@ -152,7 +153,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, asked: dict[str, Any]) -> None:
         told = self.provider
         self._be_silent()
-        if told.body is not None:
+        if words := told.spoken.refusal(asked):
+            error = {"type": "invalid_request_error", "message": words}
+            self._whole(400, {"type": "error", "error": error, "request_id": "req_afar"})
+        elif told.body is not None:
             self._head(told.status, "application/json", chunked=told.length_told)
             for piece in told.body:
                 self._send(piece)

@@ -3,12 +3,12 @@
 from typing import Any
 
 import msgspec
-from msgspec import Raw
 
 from inference.api import said
 from inference.api.parts import Part, Parts, Step
 from inference.api.said import Usage
 from inference.call import Call
+from inference.chunk import Data
 
 
 class Answer:
@@ -31,7 +31,7 @@ class Answer:
         """As it was said, or as it was counted where nothing was."""
         return self._usage or msgspec.convert(self._call.usage(), Usage)
 
-    def take(self, chunk: dict[str, Any] | Raw) -> list[Step]:
+    def take(self, chunk: Data) -> list[Step]:
         """What a chunk, or all of it, does to the parts. Raises ApiError."""
         found = said.read(self._call, chunk)
         self._usage = found.usage or self._usage
@@ -47,7 +47,7 @@ class Answer:
             steps += self._parts.end()
         return steps
 
-    def take_whole(self, answer: dict[str, Any] | Raw) -> None:
+    def take_whole(self, answer: Data) -> None:
         """Raises ApiError, also where it does not say how it ended."""
         self.take(answer)
         if not self.finish_reason:

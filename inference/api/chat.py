@@ -22,6 +22,7 @@ from inference.api.tool_choice import ToolChoice, offered
 from inference.api.turns import Message
 from inference.arrival import Arrival
 from inference.call import Call
+from inference.cloud.ask import Ask, ask
 from inference.completion import Asked
 from inference.errors import InvalidRequest
 from inference.messages import Add, ChatPrompt, TokenLogprob, Tokens, ToolCall
@@ -78,12 +79,17 @@ def begin(request: HttpRequest, arrival: Arrival) -> tuple[Call, Head]:
 
 
 async def translated(
-    call: Call, head: Head, arrival: Arrival, chat: Callable[[], dict[str, Any]], form: Form
+    call: Call,
+    head: Head,
+    arrival: Arrival,
+    chat: Callable[[], dict[str, Any]],
+    form: Form,
+    ask: Ask = ask,
 ) -> HttpResponseBase:
     """A chat that was asked for in another API's words, and is answered in its form. `chat`: the body for the target
-    that the call has then; raises InvalidRequest.
+    that the call has then, which `ask` puts to a provider; raises InvalidRequest.
     """
-    asked = Asked("text", lambda: [row(body.convert(chat(), ChatRequest), call)], chat)
+    asked = Asked("text", lambda: [row(body.convert(chat(), ChatRequest), call)], chat, ask)
     batches = completion.run(call, asked, arrival.settings)
     with_usage = replace(head, stream_options=HeadStreamOptions(include_usage=True))
     keep_alive = arrival.settings.serving.keep_alive

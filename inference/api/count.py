@@ -12,14 +12,19 @@ from inference.arrival import Arrival
 from inference.call import Call
 from inference.chunk import Chunk
 from inference.cloud import count
+from inference.cloud.ask import Ask
 from inference.completion import Asked
 from inference.errors import OUR_FAULT, InternalError
 from inference.messages import Count, Counted
 
 
-async def tokens(call: Call, arrival: Arrival, asked: Callable[[], dict[str, Any]]) -> int:
-    """`asked`: the chat for the target that the call has then; raises InvalidRequest. Raises ApiError."""
-    rows = Asked("text", lambda: [_row(asked(), call)], asked, count.count)
+async def tokens(
+    call: Call, arrival: Arrival, asked: Callable[[], dict[str, Any]], ask: Ask = count.count
+) -> int:
+    """`asked`: the body for the target that the call has then, a chat for one of this machine; raises InvalidRequest.
+    `ask`: has a provider count it. Raises ApiError.
+    """
+    rows = Asked("text", lambda: [_row(asked(), call)], asked, ask)
     found: int | None = None
     batches = completion.run(call, rows, arrival.settings)
     try:

@@ -2,9 +2,8 @@
 
 from typing import Any, Protocol
 
-from msgspec import Raw
-
 from inference.api import sse
+from inference.chunk import Data
 from inference.errors import ApiError
 
 Usage = dict[str, object]
@@ -13,12 +12,12 @@ Usage = dict[str, object]
 class Form(Protocol):
     """One answer's. All but `whole` are bytes of its stream, perhaps none; `alive` says nothing but that it goes on.
 
-    What is given is a chat completion, or a chunk of one, from a runner or a provider. Raises ApiError for a
-    provider's that cannot be read.
+    What is given is a chat completion, or a chunk of one, from a runner or a provider, unless its words are this form's
+    own and are passed. Raises ApiError for a provider's that cannot be read.
     """
 
-    def whole(self, answer: dict[str, Any] | Raw) -> Any: ...
-    def chunk(self, chunk: dict[str, Any] | Raw) -> bytes: ...
+    def whole(self, answer: Data) -> Any: ...
+    def chunk(self, chunk: Data) -> bytes: ...
     def failed(self, error: ApiError, usage: Usage) -> bytes: ...
     def last(self) -> bytes: ...
     def alive(self) -> bytes: ...
@@ -30,10 +29,10 @@ class OpenAIForm:
     def __init__(self, empty: dict[str, Any]) -> None:
         self._empty = empty
 
-    def whole(self, answer: dict[str, Any] | Raw) -> Any:
+    def whole(self, answer: Data) -> Any:
         return answer
 
-    def chunk(self, chunk: dict[str, Any] | Raw) -> bytes:
+    def chunk(self, chunk: Data) -> bytes:
         return sse.event(chunk)
 
     def failed(self, error: ApiError, usage: Usage) -> bytes:

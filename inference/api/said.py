@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from inference.call import Call
+from inference.chunk import Data
 from inference.cloud import answer
 from inference.errors import OUR_FAULT, ApiError, InternalError
 
@@ -110,7 +111,7 @@ class Said(Struct):
         return next((choice.finish_reason for choice in self.choices if choice.finish_reason), "")
 
 
-def read(call: Call, found: dict[str, Any] | Raw) -> Said:
+def read(call: Call, found: Data) -> Said:
     """Raises ApiError for what is no chat: a provider passes all kinds of things on."""
     try:
         return (

@@ -4,7 +4,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from inference import reasoning_details
 from inference.errors import InvalidRequest
+from inference.reasoning_details import Detail
 from inference.tools import ToolCall, arguments
 
 
@@ -24,6 +26,7 @@ class Message(Struct, forbid_unknown_fields=True):
     content: str | list[Part] | None = None
     name: str | None = None
     reasoning_content: str | None = None
+    reasoning_details: list[Detail] | None = None
     tool_calls: list[ToolCall] | None = None
     tool_call_id: str | None = None
     # what an answer holds that is sent back as it came
@@ -40,9 +43,9 @@ def for_template(index: int, message: Message) -> dict[str, Any]:
     found: dict[str, Any] = {"role": role, "content": _content(place, message)}
     if message.name:
         found["name"] = message.name
-    if message.reasoning_content:
+    if thought := message.reasoning_content or reasoning_details.thought(message.reasoning_details or ()):
         _only(role == "assistant", f"{place}.reasoning_content", "only an assistant thinks")
-        found["reasoning_content"] = message.reasoning_content
+        found["reasoning_content"] = thought
     if message.tool_calls:
         _only(role == "assistant", f"{place}.tool_calls", "only an assistant calls tools")
         found["tool_calls"] = [_call(f"{place}.tool_calls[{n}]", c) for n, c in enumerate(message.tool_calls)]

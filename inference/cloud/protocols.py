@@ -9,7 +9,7 @@ import httpx2
 from inference.chunk import Chunk
 from inference.cloud import openai
 from inference.cloud.anthropic import ask as anthropic
-from inference.cloud.anthropic import count as anthropics
+from inference.cloud.anthropic import count, exchange
 from settings_app.endpoints import Endpoint
 from settings_app.snapshot import Provider
 
@@ -33,18 +33,19 @@ class Count(Protocol):
 @dataclass(frozen=True)
 class Spoken:
     """`headers`: what says to a provider who asks. `chat_path`: below its base URL. `count`: of the tokens in a chat,
-    if there is a way to ask for it.
+    if there is a way to ask for it. `takes_messages`: what is asked at /v1/messages is in its own words.
     """
 
     ask: Ask
     headers: Callable[[Provider], dict[str, str]]
     chat_path: str
     count: Count | None = None
+    takes_messages: bool = False
 
 
 _BY_NAME = {
     "openai": Spoken(openai.ask, openai.headers, "/chat/completions"),
-    "anthropic": Spoken(anthropic.ask, anthropic.headers, anthropic.PATH, anthropics.count),
+    "anthropic": Spoken(anthropic.ask, exchange.headers, exchange.PATH, count.of_chat, takes_messages=True),
 }
 
 

@@ -10,8 +10,8 @@ import anthropic
 import httpx2
 import pytest
 
+from tests.dialects.asking import USER, WEATHER
 from tests.dialects.saying import claude
-from tests.dialects.test_messages import USER, WEATHER
 from tests.provider import Provider
 from tests.server import Server
 from tests.tiny_model import BEYOND_CONTEXT, CONTEXT_TOKENS
@@ -20,6 +20,7 @@ from tests.waiting import until
 
 COUNT = "/v1/messages/count_tokens"
 ASKED: dict[str, Any] = {"model": "tiny", "messages": [USER]}
+HEADERS = ("x-api-key", "anthropic-version")
 
 
 def counted(server: Server, **more: Any) -> int:
@@ -136,20 +137,30 @@ def test_nobody_counts_for_a_model_that_is_not_there(server: Server) -> None:
 
 
 def test_a_provider_of_the_same_protocol_counts_itself(server: Server, beyond: Provider) -> None:
+    """It is asked as it came."""
     beyond.body = [b'{"input_tokens": 41}']
     cached: Any = [{"type": "text", "text": "Be kind.", "cache_control": {"type": "ephemeral"}}]
     thinking: Any = {"type": "enabled", "budget_tokens": 1024}
     asked = {"system": cached, "tools": [WEATHER], "tool_choice": {"type": "any"}, "thinking": thinking}
     assert counted(server, model="claude-9", **asked) == 41
-    sent = {name: value for name, value in beyond.asked[-1].items() if name in {*ASKED, *asked, "path"}}
-    text = [{"type": "text", "text": USER["content"]}]
-    assert sent == {
-        "model": "large",
-        "messages": [{"role": "user", "content": text}],
-        "path": "/v1/messages/count_tokens",
-        **asked,
-    }
-    assert "max_tokens" not in beyond.asked[-1]
+    sent = {name: value for name, value in beyond.asked[-1].items() if name not in HEADERS}
+    assert sent == {**ASKED, "model": "large", "path": COUNT, **asked}
+
+
+def test_openais_client_has_it_count_a_chat(server: Server, beyond: Provider) -> None:
+    beyond.body = [b'{"input_tokens": 41}']
+    with server.openai(max_retries=0) as client:
+        found = client.responses.input_tokens.count(model="claude-9", input="hello", instructions="Be kind.")
+    sent = {name: value for name, value in beyond.asked[-1].items() if name not in HEADERS}
+    assert (found.input_tokens, sent) == (
+        41,
+        {
+            "model": "large",
+            "system": [{"type": "text", "text": "Be kind."}],
+            "messages": [{"role": "user", "content": [{"type": "text", "text": "hello"}]}],
+            "path": COUNT,
+        },
+    )
 
 
 @pytest.mark.parametrize("said", [b'{"input_tokens": "many"}', b'{"type": "error", "error": {}}', b"[]"])

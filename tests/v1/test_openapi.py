@@ -14,7 +14,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from inference.api import openapi
-from inference.front import MODEL, ROUTES
+from inference.front import ROUTES
 from settings_app.endpoints import BY_KEY
 from tests.server import Server
 from tests.v1.asking import SHORT, ask
@@ -32,7 +32,7 @@ ASIDES = dict(BY_KEY["chat"].asides)  # which make nothing
 def test_every_route_is_in_the_document() -> None:
     described = {(operation.path, operation.method) for operation in openapi.OPERATIONS}
     routes = {(path, method) for path, methods in ROUTES.items() for method in methods}
-    assert described == routes - {(openapi.PATH, "GET")} | {(MODEL + "{model}", "GET")}
+    assert described == routes - {(openapi.PATH, "GET")}
 
 
 def test_it_is_there_for_everyone_without_a_key(server: Server) -> None:

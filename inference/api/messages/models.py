@@ -53,19 +53,18 @@ def _page(asked: QueryDict, found: Sequence[ModelOut]) -> ModelPage:
     """Raises InvalidRequest, which names the parameter."""
     limit = _limit(asked)
     found = found if _wants_active(asked) else []
-    begin, end = 0, limit
     if asked.get("after_id") and asked.get("before_id"):
         raise _wrong("before_id", "Give before_id or after_id, not both.")
-    if asked.get("after_id"):
-        begin = _place(asked, "after_id", found) + 1
-        end = begin + limit
-    elif asked.get("before_id"):
-        end = _place(asked, "before_id", found)
-        begin = max(end - limit, 0)
-    data = [_info(model) for model in found[begin:end]]
+    if asked.get("before_id"):
+        left = found[: _place(asked, "before_id", found)]
+        page = left[-limit:]
+    else:
+        left = found[_place(asked, "after_id", found) + 1 :] if asked.get("after_id") else found
+        page = left[:limit]
+    data = [_info(model) for model in page]
     return ModelPage(
         data=data,
-        has_more=begin > 0 if asked.get("before_id") else end < len(found),
+        has_more=len(left) > len(page),
         first_id=data[0].id if data else None,
         last_id=data[-1].id if data else None,
     )

@@ -1,11 +1,10 @@
-"""A body of /v1/messages as one of /v1/chat/completions.
+"""A body of /v1/messages as one of /v1/chat/completions, for those who do not know Anthropic's words.
 
 What cannot be said there is refused by name: no field is taken and then ignored.
 """
 
 from typing import Annotated, Any, Literal, TypeVar
 
-import msgspec
 from msgspec import Meta, Struct
 
 from inference.api import body
@@ -63,10 +62,6 @@ class MessagesRequest(CountRequest, forbid_unknown_fields=True, kw_only=True):
     # says nothing about the answer
     service_tier: Literal["auto", "standard_only"] | None = None
 
-    @property
-    def shows_thinking(self) -> bool:
-        return self.thinking is None or self.thinking.display != "omitted"
-
 
 Asked = TypeVar("Asked", bound=CountRequest)
 
@@ -74,6 +69,12 @@ Asked = TypeVar("Asked", bound=CountRequest)
 def read(found: dict[str, Any], kind: type[Asked]) -> Asked:
     """Raises InvalidRequest, which names the field. One that is null asks for nothing, whichever it is."""
     return body.convert({name: value for name, value in found.items() if value is not None}, kind)
+
+
+def shows_thinking(found: dict[str, Any]) -> bool:
+    """Of a body that nobody has read yet."""
+    thinking = found.get("thinking")
+    return not isinstance(thinking, dict) or thinking.get("display") != "omitted"
 
 
 def translated(asked: MessagesRequest, provider: Provider | None) -> dict[str, Any]:
@@ -88,64 +89,46 @@ def translated(asked: MessagesRequest, provider: Provider | None) -> dict[str, A
         "top_p": asked.top_p,
         "top_k": asked.top_k,
         "user": asked.metadata.user_id if asked.metadata else None,
-        "service_tier": asked.service_tier if _is_anthropics(provider) else None,
     }
     return {name: value for name, value in found.items() if value is not None}
 
 
 def conversation(asked: CountRequest, provider: Provider | None) -> dict[str, Any]:
     """As much of it as is counted. Raises InvalidRequest."""
-    anthropics = _is_anthropics(provider)
-    if asked.messages[-1].role == "assistant" and not anthropics:
+    if asked.messages[-1].role == "assistant":
         raise InvalidRequest(
             "The last message is the assistant's, and this model cannot go on from it. End with the user's.",
             param="messages",
             code="unsupported_prefill",
         )
     picked, parallel = choice(asked.tool_choice)
-    tools = [tool(index, each, with_cache_control=anthropics) for index, each in enumerate(asked.tools or ())]
+    output = asked.output_config or OutputConfig()
     found: dict[str, Any] = {
         "model": asked.model,
-        "messages": turns.translated(asked.system, asked.messages, with_cache_control=anthropics),
-        "tools": tools or None,
+        "messages": turns.translated(asked.system, asked.messages),
+        "tools": [tool(index, each) for index, each in enumerate(asked.tools or ())] or None,
         "tool_choice": picked,
         "parallel_tool_calls": parallel,
-        **_thinking(asked.thinking, provider),
-        **_output(asked.output_config or OutputConfig(), anthropics),
-        "cache_control": asked.cache_control if anthropics else None,
+        "chat_template_kwargs": _thinking(asked.thinking, provider),
+        "response_format": _format(output.format),
+        "reasoning_effort": output.effort,
     }
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _is_anthropics(provider: Provider | None) -> bool:
-    """One that is told in its own words what a chat has none for."""
-    return provider is not None and provider.protocol == "anthropic"
-
-
-def _thinking(asked: Thinking | None, provider: Provider | None) -> dict[str, Any]:
-    """What has a model think or not: each knows its own word for it."""
-    if asked is None:
-        return {}
-    if _is_anthropics(provider):
-        said = {"type": asked.type, "budget_tokens": asked.budget_tokens, "display": asked.display}
-        return {"thinking": {name: value for name, value in said.items() if value is not None}}
+def _thinking(asked: Thinking | None, provider: Provider | None) -> dict[str, Any] | None:
+    """What has a model of this machine think or not; None says nothing, as "adaptive" does."""
+    if asked is None or asked.type == "adaptive":
+        return None
     if provider is None:
-        thinks = {"enabled": True, "disabled": False}.get(asked.type)
-        return {} if thinks is None else {"chat_template_kwargs": {"enable_thinking": thinks}}
+        return {"enable_thinking": asked.type == "enabled"}
     if asked.type == "enabled":
         raise InvalidRequest(
             f"thinking cannot be asked of provider {provider.name}, which speaks OpenAI's protocol. Leave it out.",
             param="thinking",
             code="unsupported_parameter",
         )
-    return {}
-
-
-def _output(asked: OutputConfig, anthropics: bool) -> dict[str, Any]:
-    if not anthropics:
-        return {"response_format": _format(asked.format), "reasoning_effort": asked.effort}
-    said = {"format": msgspec.to_builtins(asked.format), "effort": asked.effort}
-    return {"output_config": {name: value for name, value in said.items() if value is not None} or None}
+    return None
 
 
 def _format(asked: Format | None) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ class Tool(Struct, forbid_unknown_fields=True):
     type: Literal["custom"] | None = None
     description: str | None = None
     strict: bool | None = None
+    # says nothing about the answer
     cache_control: dict[str, Any] | None = None
 
 
@@ -27,20 +28,16 @@ class Choice(Struct, forbid_unknown_fields=True):
     disable_parallel_tool_use: bool | None = None
 
 
-def tool(index: int, found: dict[str, Any], *, with_cache_control: bool) -> dict[str, Any]:
-    """`with_cache_control`: for one who knows it. Raises InvalidRequest, which names the place."""
+def tool(index: int, found: dict[str, Any]) -> dict[str, Any]:
+    """Raises InvalidRequest, which names the place."""
     place = f"tools[{index}]"
     if found.get("type", "custom") not in ("custom", None):
         raise not_the_clients(place, found["type"])
     asked = body.convert(found, Tool, place)
     described = {"description": asked.description} if asked.description else {}
     strict = {"strict": True} if asked.strict else {}
-    cached = {"cache_control": asked.cache_control} if with_cache_control and asked.cache_control else {}
-    return {
-        "type": "function",
-        "function": {"name": asked.name, **described, "parameters": asked.input_schema, **strict},
-        **cached,
-    }
+    function = {"name": asked.name, **described, "parameters": asked.input_schema, **strict}
+    return {"type": "function", "function": function}
 
 
 def choice(asked: Choice | None) -> tuple[str | dict[str, Any] | None, bool | None]:

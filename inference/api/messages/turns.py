@@ -9,7 +9,6 @@ from msgspec import Struct
 from inference.errors import InvalidRequest
 
 Message = dict[str, Any]
-Content = str | list[dict[str, Any]]
 
 
 class Block(Struct, forbid_unknown_fields=True):
@@ -40,22 +39,19 @@ class Turn(Struct, forbid_unknown_fields=True):
     content: str | list[Block]
 
 
-def translated(
-    system: str | list[Block] | None, turns: Sequence[Turn], *, with_cache_control: bool
-) -> list[Message]:
-    """`with_cache_control`: for one who knows it; else each content is one text. Raises InvalidRequest."""
+def translated(system: str | list[Block] | None, turns: Sequence[Turn]) -> list[Message]:
+    """Each content is one text. Raises InvalidRequest."""
     found: list[Message] = []
     if system:
-        content = _content("system", enumerate(_blocks(system)), with_cache_control)
-        found.append({"role": "system", "content": content})
+        found.append({"role": "system", "content": _content("system", enumerate(_blocks(system)))})
     for index, turn in enumerate(turns):
         place = f"messages[{index}].content"
         blocks = _blocks(turn.content)
         if turn.role == "assistant":
-            found.append(_assistant(place, blocks, with_cache_control))
+            found.append(_assistant(place, blocks))
         else:
-            found += _user(place, blocks, with_cache_control)
-    return found if with_cache_control else _taking_turns(found)
+            found += _user(place, blocks)
+    return _taking_turns(found)
 
 
 def _taking_turns(messages: list[Message]) -> list[Message]:
@@ -73,35 +69,27 @@ def _blocks(content: str | list[Block]) -> list[Block]:
     return [Block("text", text=content)] if isinstance(content, str) else content
 
 
-def _user(place: str, blocks: list[Block], with_cache_control: bool) -> list[Message]:
+def _user(place: str, blocks: list[Block]) -> list[Message]:
     """What tools gave comes first: a chat wants it right after the calls."""
     results = [
-        _result(f"{place}[{index}]", block, with_cache_control)
+        _result(f"{place}[{index}]", block)
         for index, block in enumerate(blocks)
         if block.type == "tool_result"
     ]
     rest = [(index, block) for index, block in enumerate(blocks) if block.type != "tool_result"]
     if results and not rest:
         return results
-    return [*results, {"role": "user", "content": _content(place, rest, with_cache_control)}]
+    return [*results, {"role": "user", "content": _content(place, rest)}]
 
 
-def _result(place: str, block: Block, with_cache_control: bool) -> Message:
-    given = _content(f"{place}.content", enumerate(_blocks(block.content or "")), with_cache_control)
-    content = _marked(given) if block.is_error else given
-    call_id = _required(place, block, "tool_use_id")
-    cached = {"cache_control": block.cache_control} if with_cache_control and block.cache_control else {}
-    return {"role": "tool", "tool_call_id": call_id, "content": content, **cached}
+def _result(place: str, block: Block) -> Message:
+    """A chat has no other way to say that a tool failed than to say so."""
+    given = _content(f"{place}.content", enumerate(_blocks(block.content or "")))
+    content = f"Error: {given}" if block.is_error else given
+    return {"role": "tool", "tool_call_id": _required(place, block, "tool_use_id"), "content": content}
 
 
-def _marked(content: Content) -> Content:
-    """A chat has no other way to say that a tool failed."""
-    if isinstance(content, str):
-        return f"Error: {content}"
-    return [{"type": "text", "text": "Error:"}, *content]
-
-
-def _assistant(place: str, blocks: list[Block], with_cache_control: bool) -> Message:
+def _assistant(place: str, blocks: list[Block]) -> Message:
     calls, thoughts, rest = [], [], []
     for index, block in enumerate(blocks):
         match block.type:
@@ -114,13 +102,11 @@ def _assistant(place: str, blocks: list[Block], with_cache_control: bool) -> Mes
             case _:
                 rest.append((index, block))
     found: Message = {"role": "assistant"}
-    if thoughts:
-        found["reasoning_content"] = "\n\n".join(thoughts)
-    found["content"] = _content(place, rest, with_cache_control) if rest or not calls else None
+    if thought := "\n\n".join(filter(None, thoughts)):  # one that was omitted has no text
+        found["reasoning_content"] = thought
+    found["content"] = _content(place, rest) if rest or not calls else None
     if calls:
         found["tool_calls"] = calls
-        mark = next(block.cache_control for block in reversed(blocks) if block.type == "tool_use")
-        found |= {"cache_control": mark} if with_cache_control and mark else {}
     return found
 
 
@@ -131,17 +117,9 @@ def _call(place: str, block: Block) -> dict[str, Any]:
     return {"id": _required(place, block, "id"), "type": "function", "function": function}
 
 
-def _content(place: str, numbered: Iterable[tuple[int, Block]], with_cache_control: bool) -> Content:
+def _content(place: str, numbered: Iterable[tuple[int, Block]]) -> str:
     """Blocks, with their numbers among all that stand there, are paragraphs."""
-    blocks = dict(numbered)
-    texts = [_text(f"{place}[{number}]", block) for number, block in blocks.items()]
-    if not with_cache_control or not any(block.cache_control for block in blocks.values()):
-        return "\n\n".join(texts)
-    return [
-        {"type": "text", "text": text}
-        | ({"cache_control": block.cache_control} if block.cache_control else {})
-        for text, block in zip(texts, blocks.values(), strict=True)
-    ]
+    return "\n\n".join(_text(f"{place}[{number}]", block) for number, block in numbered)
 
 
 def _text(place: str, block: Block) -> str:

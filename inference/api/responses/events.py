@@ -5,7 +5,6 @@ from itertools import count
 from typing import Any
 
 import msgspec
-from msgspec import Raw
 
 from inference.api import sse
 from inference.api.answer import Answer
@@ -15,6 +14,7 @@ from inference.api.responses.request import ResponsesRequest
 from inference.api.responses.tools import namespaced
 from inference.api.said import Logprob, Usage
 from inference.call import Call
+from inference.chunk import Data
 from inference.errors import OUR_FAULT, ApiError, InternalError
 
 # The events of a part's text, and the name of the text where it is said as a whole.
@@ -38,11 +38,11 @@ class ResponsesForm:
         self._begun = False
         self._failed = False
 
-    def whole(self, answer: dict[str, Any] | Raw) -> Any:
+    def whole(self, answer: Data) -> Any:
         self._answer.take_whole(answer)
         return self._ended()
 
-    def chunk(self, chunk: dict[str, Any] | Raw) -> bytes:
+    def chunk(self, chunk: Data) -> bytes:
         steps = self._answer.take(chunk)
         return self._opening() + b"".join(self._told(step) for step in steps)
 

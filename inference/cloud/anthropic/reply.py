@@ -1,6 +1,7 @@
 """A whole message of Anthropic's as a chat completion."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -8,23 +9,14 @@ from msgspec import Struct
 
 from inference.chunk import Chunk
 from inference.cloud import answer, refusal
+from inference.cloud.anthropic import thinking
+from inference.cloud.anthropic.block import Block, arguments, known
 from inference.cloud.anthropic.ending import Tokens, finish_reason
 from settings_app.snapshot import Provider
 
 
-class Block(Struct):
-    """A piece of a message, of one of several types; those that are not known are left out."""
-
-    type: str
-    text: str = ""
-    thinking: str = ""
-    id: str = ""
-    name: str = ""
-    input: Any = None
-
-
 class _Message(Struct):
-    content: list[Block]
+    content: list[dict[str, Any]]
     stop_reason: str
     stop_sequence: str | None = None
     id: str = ""
@@ -38,10 +30,11 @@ def translated(provider: Provider, found: Any) -> Chunk:
         raise refusal.said_inside(provider, found)
     try:
         message = msgspec.convert(found, _Message)
+        blocks = [block for each in message.content if (block := known(each))]
     except msgspec.ValidationError:
         raise answer.garbled(provider, "answered with JSON that is no message") from None
     reason = finish_reason(message.stop_reason)
-    choice = {"index": 0, "message": _written(message), "logprobs": None, "finish_reason": reason}
+    choice = {"index": 0, "message": _written(blocks), "logprobs": None, "finish_reason": reason}
     data = {
         "id": message.id,
         "object": "chat.completion",
@@ -54,30 +47,25 @@ def translated(provider: Provider, found: Any) -> Chunk:
     return Chunk(data, finish_reason=reason, stopped_by=stopped_by, usage=message.usage.usage)
 
 
-def arguments(given: Any) -> str:
-    """A tool's input as OpenAI writes it: JSON in a text."""
-    return msgspec.json.encode({} if given is None else given).decode()
-
-
-def _written(message: _Message) -> dict[str, Any]:
-    texts = [block.text for block in message.content if block.type == "text"]
-    thoughts = [block.thinking for block in message.content if block.type == "thinking"]
-    calls = [
-        {
-            "id": block.id,
-            "type": "function",
-            "function": {"name": block.name, "arguments": arguments(block.input)},
-        }
-        for block in message.content
-        if block.type == "tool_use"
-    ]
+def _written(blocks: Sequence[Block]) -> dict[str, Any]:
+    texts = [block.text for block in blocks if block.type == "text"]
+    thoughts = [block for block in blocks if block.type in ("thinking", "redacted_thinking")]
+    calls = [_call(block) for block in blocks if block.type == "tool_use"]
     written: dict[str, Any] = {
         "role": "assistant",
         "content": "".join(texts) if texts else None,
         "refusal": None,
     }
+    if thought := "".join(block.thinking for block in thoughts):
+        written["reasoning_content"] = thought
     if thoughts:
-        written["reasoning_content"] = "".join(thoughts)
+        details = [thinking.detail(number, block) for number, block in enumerate(thoughts)]
+        written["reasoning_details"] = details
     if calls:
         written["tool_calls"] = calls
     return written
+
+
+def _call(block: Block) -> dict[str, Any]:
+    function = {"name": block.name, "arguments": arguments(block.input)}
+    return {"id": block.id, "type": "function", "function": function}

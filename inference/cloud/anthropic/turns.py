@@ -4,7 +4,9 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from inference.cloud.anthropic import thinking
 from inference.errors import InvalidRequest
+from inference.reasoning_details import Detail
 from inference.tools import ToolCall, arguments
 
 Block = dict[str, Any]
@@ -23,7 +25,7 @@ class Part(Struct, forbid_unknown_fields=True):
 
 
 class Message(Struct, forbid_unknown_fields=True):
-    """`reasoning_content` of earlier turns is not sent: Anthropic takes its own thinking only where it signed it.
+    """Of what was thought before only `reasoning_details` are sent: Anthropic takes its thinking back as it signed it.
     `cache_control` is Anthropic's own: of its last block.
     """
 
@@ -33,6 +35,7 @@ class Message(Struct, forbid_unknown_fields=True):
     tool_call_id: str | None = None
     refusal: str | None = None
     reasoning_content: str | None = None
+    reasoning_details: list[Detail] | None = None
     cache_control: dict[str, Any] | None = None
     name: None = None
     annotations: list[Any] | None = None
@@ -54,7 +57,7 @@ def translated(messages: list[Message]) -> tuple[list[Block], list[dict[str, Any
             continue
         role = "assistant" if message.role == "assistant" else "user"
         blocks = _tool_result(place, message) if message.role == "tool" else _content(place, message)
-        blocks = _marked([*blocks, *_tool_uses(place, message)], message)
+        blocks = _marked([*_thinking(place, message), *blocks, *_tool_uses(place, message)], message)
         if turns and turns[-1]["role"] == role:
             turns[-1]["content"] += blocks
         elif blocks:
@@ -96,6 +99,12 @@ def _block(place: str, part: Part) -> Block:
         )
     cached = {"cache_control": part.cache_control} if part.cache_control else {}
     return {"type": "text", "text": text, **cached}
+
+
+def _thinking(place: str, message: Message) -> list[Block]:
+    if message.reasoning_details and message.role != "assistant":
+        raise InvalidRequest(f"{place}: only an assistant thinks.", param=f"{place}.reasoning_details")
+    return thinking.blocks(message.reasoning_details or ())
 
 
 def _tool_uses(place: str, message: Message) -> list[Block]:
