@@ -183,3 +183,11 @@ def test_an_answer_that_is_none_is_the_provider_s_fault(server: Server, beyond: 
         beyond.body = [json.dumps(said).encode()]
         answer = ask(server, MESSAGES, **ASKED)
         assert (answer.status_code, answer.json()["error"]["code"]) == (502, "provider_failed")
+
+
+def test_one_here_that_cannot_take_it_does_not_stand_in(server: Server, beyond: Provider) -> None:
+    beyond.status = 529
+    with falling_back(server, beyond, "tiny") as model:
+        answer = ask(server, MESSAGES, **{**RICH, "model": model})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (529, "overloaded_error")
+    assert sent(beyond) == {**RICH, "model": "large"}
