@@ -13,7 +13,7 @@ from tests.provider import Provider
 from tests.server import Server
 from tests.tool_formats import HERMES, make_calling_model
 from tests.v1.asking import ask
-from tests.v1.test_pool import add
+from tests.v1.pool import add
 
 THINKS: dict[str, Any] = {"thinking": {"type": "enabled", "budget_tokens": 1024}, "tools": [WEATHER]}
 HERE = "signed-hermes"
