@@ -15,7 +15,7 @@ import numpy as np
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-CONTEXT_TOKENS = 8192
+CONTEXT_TOKENS = 131_072  # it says thousands in a second: what is endless does not come to its end
 LONGEST_PIECE = 5  # characters, where the text allows it
 HEAD = 8  # as wide as nothing can be
 LOGIT = 50.0  # of the next token; all others have 0

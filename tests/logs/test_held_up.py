@@ -24,5 +24,5 @@ def test_a_log_that_waits_to_be_written_holds_up_nobody(tmp_path: Path) -> None:
             took = time.monotonic() - began
             database.execute("ROLLBACK")
         assert answer.json()["error"]["code"] == "model_not_found"
-        assert took < 2
+        assert took < 5, "the database is waited for 10 s"
         assert server.logged(answer.headers["x-request-id"])["api_key"] == "page: ada"

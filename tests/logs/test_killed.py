@@ -1,11 +1,9 @@
 """A server that is killed, or told to stop while its log is written: each request has its row, and no two."""
 
 import asyncio
-import os
 import signal
 import sqlite3
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,7 +19,7 @@ from settings_app.models import RequestLog
 from tests.conftest import FLOOR, warm
 from tests.logs.seeded import row
 from tests.protocols import OpenAI
-from tests.server import Server, environment, manage, serving
+from tests.server import Server, environment, frozen, manage, serving
 from tests.v1.asking import CHAT, LONG, LONG_PROMPT, SHORT, ask, unread
 from tests.v1.routed import planted, rule
 from tests.waiting import until
@@ -63,27 +61,10 @@ def one_in_each_phase(server: Server, api: httpx2.Client) -> Iterator[None]:
         pids = server.runner_pids()
         begin("load", model="other")
         until(lambda: len(server.runner_pids()) == 2)
-        stack.enter_context(standing_still(next(pid for pid in server.runner_pids() if pid not in pids)))
-        while "prefill" not in phases(api).values():  # it may be over before it is seen
-            words = f"{time.time()} {LONG_PROMPT['messages'][0]['content']}"
-            begin("", messages=[{"role": "user", "content": words}])
-            with suppress(AssertionError):
-                until(lambda: "prefill" in phases(api).values(), 1)
-            held = stack.enter_context(ExitStack())
-            held.enter_context(standing_still(pids[0]))
-            if "prefill" not in phases(api).values():
-                held.close()
+        stack.enter_context(frozen(next(pid for pid in server.runner_pids() if pid not in pids)))
+        begin("prefill", messages=LONG_PROMPT["messages"])
+        stack.enter_context(frozen(pids[0]))
         yield
-
-
-@contextmanager
-def standing_still(pid: int) -> Iterator[None]:
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)  # which also lets it see that its server is gone
 
 
 def test_a_kill_in_any_phase_leaves_one_row_for_each(home: Path) -> None:
@@ -154,7 +135,7 @@ def test_a_target_that_lets_go_only_after_the_deadline_makes_no_second_row(
         wanted = {"pattern": "here-first", "provider": None, "target_model": "tiny", "fallbacks": [later]}
         api.post("/api/settings/rules", json=wanted).raise_for_status()
         with ExitStack() as stack:
-            with standing_still(server.runner_pids()[0]):
+            with frozen(server.runner_pids()[0]):
                 asked = {**LONG, "model": "here-first", "stream": True, "timeout": 1}
                 stack.enter_context(unread(server, asked))
                 assert afar.left.wait(10)

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser import administrator
 from tests.server import Server
 from tests.v1.asking import LONG, streaming
+from tests.waiting import in_time
 
 pytestmark = pytest.mark.browser
 
@@ -67,7 +68,7 @@ def _expect_cut_after(server: Server, seconds: float) -> None:
     answer = _ask(server)
     took = time.monotonic() - began
     assert (answer.status_code, answer.headers["x-should-retry"]) == (504, "false")
-    assert seconds <= took < seconds + 0.5
+    assert in_time(took, seconds)
 
 
 def _ask(server: Server, **more: Any) -> httpx2.Response:

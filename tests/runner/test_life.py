@@ -143,10 +143,10 @@ def _cpu_seconds(pid: int) -> float:
 
 def test_a_server_that_does_not_read_holds_nothing_up(runner: Runner) -> None:
     """What fits no more into the socket waits; the batch goes on, and with it deadlines."""
-    wordy = Sampling(temperature=0, max_tokens=2000, logprobs=20)
+    wordy = Sampling(temperature=0, logprobs=20)
     rows = [runner.add(sampling=wordy, deadline=time.monotonic() + 1) for _ in range(4)]
     time.sleep(2)  # nobody reads: that is what is measured
     for row in rows:
         done = runner.wait(row).done
-        assert done.reason == "deadline" and done.stop_latency is not None and done.stop_latency < 0.3
+        assert done.reason == "deadline" and done.stop_latency is not None and done.stop_latency < 0.9
         assert runner.answers[row].tokens == done.completion_tokens > 0

@@ -202,6 +202,6 @@ def test_a_search_is_quick_where_many_begin_alike() -> None:
     cache = PromptCache(2**40)
     for n in range(10):
         cache.keep([0] * 20 + [n + 1] * 32_000, kv(1))
-    start = time.monotonic()
+    start = time.thread_time()
     assert cache.fetch([0] * 100)[1] == 20
-    assert time.monotonic() - start < 0.2
+    assert time.thread_time() - start < 0.2

@@ -20,6 +20,7 @@ from tests.v1.routed import rule
 from tests.v1.test_embeddings import MANY
 from tests.v1.test_embeddings import MODEL as EMBEDDER
 from tests.v1.test_embeddings import PATH as EMBEDDINGS
+from tests.waiting import in_time
 
 
 def in_band(answer: httpx2.Response) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def in_band(answer: httpx2.Response) -> dict[str, Any]:
 
 @contextmanager
 def in_phase(server: Server, api: httpx2.Client, phase: str, stream: bool) -> Iterator[Asking]:
-    """A request that is cancelled in this phase unless it is too fast."""
+    """A request that comes into this phase, and stays there for a while."""
     with ExitStack() as stack:
         body: dict[str, Any] = {**LONG, "stream": stream}
         if phase == "queue":
@@ -62,7 +63,7 @@ def test_a_cancel_ends_it_in_any_phase(
         began = time.monotonic()
         said = cancel(api, found["id"])
         answer = asking.answer
-        assert time.monotonic() - began < 2
+        assert in_time(time.monotonic() - began, 0)
     assert (said.status_code, said.json()["cancelled"]) == (200, True)
     row = server.logged(found["id"])
     begun = stream and phase in ("decode", "cloud")

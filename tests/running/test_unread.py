@@ -12,7 +12,7 @@ from tests.provider import Provider
 from tests.running.in_flight import cancel, extend, one_in, running
 from tests.server import Server
 from tests.v1.asking import LONG, unread
-from tests.waiting import until
+from tests.waiting import in_time, until
 
 
 def test_the_provider_stops_also_when_the_client_does_not_read(
@@ -45,7 +45,7 @@ def test_the_provider_stops_at_the_deadline_also_when_the_client_does_not_read(
         assert applied or cancel(api, found["id"]).status_code == 200  # of no account any more
     row = server.logged(found["id"])
     assert (row["status"], row["phase"], row["http_status"]) == ("timeout", "cloud", 200)
-    assert row["total_ms"] == pytest.approx(1000, abs=1000 if applied else 300)
+    assert in_time(row["total_ms"] / 1000, 1)
 
 
 def test_a_local_model_stops_at_the_deadline_too_and_that_is_what_it_ended_with(
@@ -62,10 +62,7 @@ def test_a_local_model_stops_at_the_deadline_too_and_that_is_what_it_ended_with(
         assert extend(api, found["id"]).status_code == 404
     row = server.logged(found["id"])
     assert (row["status"], row["phase"], row["http_status"]) == ("timeout", "decode", 200)
-    assert (row["error_code"], row["total_ms"]) == (
-        "deadline_exceeded",
-        pytest.approx(seconds * 1000, abs=250),
-    )
+    assert row["error_code"] == "deadline_exceeded" and in_time(row["total_ms"] / 1000, seconds)
     assert row["stop_latency_ms"] is not None
 
 

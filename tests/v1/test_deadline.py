@@ -10,7 +10,8 @@ import openai
 import pytest
 
 from tests.server import Server
-from tests.v1.asking import LONG, SHORT
+from tests.v1.asking import LONG, SHORT, ask
+from tests.waiting import in_time
 
 
 def test_without_a_stream_the_deadline_is_a_504_that_is_not_retried(server: Server) -> None:
@@ -28,9 +29,9 @@ def test_without_a_stream_the_deadline_is_a_504_that_is_not_retried(server: Serv
     assert (error["type"], error["code"], error["param"]) == ("timeout_error", "deadline_exceeded", None)
     assert (error["deadline_seconds"], error["source"], error["phase"]) == (1.0, "endpoint", "decode")
     assert error["request_id"] == answer.headers["x-request-id"]
-    assert sum(error["elapsed"].values()) == pytest.approx(1.0, abs=0.1)
+    assert in_time(sum(error["elapsed"].values()), 0.99)  # each of them is rounded
     assert "1 s deadline for /v1/chat/completions during decode" in error["message"]
-    assert 1.0 <= took < 1.5
+    assert in_time(took, 1.0)
 
 
 def test_a_stream_ends_with_an_error_in_band_and_no_finish_reason(server: Server) -> None:
@@ -49,7 +50,18 @@ def test_a_stream_ends_with_an_error_in_band_and_no_finish_reason(server: Server
     assert (error["code"], error["partial"], error["phase"]) == ("deadline_exceeded", True, "decode")
     assert error["usage"]["completion_tokens"] >= len(chunks) - 1 > 1
     assert all(json.loads(c.removeprefix("data: "))["choices"][0]["finish_reason"] is None for c in chunks)
-    assert 1.0 <= took < 1.5
+    assert in_time(took, 1.0)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_it_ends_when_it_is_due(server: Server, stream: bool) -> None:
+    """The best of four: a machine may be busy once, but what is always late is late by itself."""
+    took = []
+    for _ in range(4):
+        began = time.monotonic()
+        ask(server, **LONG, stream=stream, timeout=0.3)
+        took.append(time.monotonic() - began)
+    assert 0.3 <= min(took) < 0.4
 
 
 def test_the_official_client_sees_a_failure_and_asks_once(server: Server) -> None:
@@ -67,7 +79,7 @@ def test_the_official_client_sees_a_failure_and_asks_once(server: Server) -> Non
 
 
 def test_who_wants_what_there_is_gets_it_as_an_ending(server: Server) -> None:
-    asked = {**LONG, "on_deadline": "partial", "timeout": 0.5}
+    asked = {**LONG, "on_deadline": "partial", "timeout": 1}
     with server.http() as http:
         whole = http.post("/v1/chat/completions", json=asked).json()
         with http.stream("POST", "/v1/chat/completions", json={**asked, "stream": True}) as answer:
@@ -127,7 +139,7 @@ def test_a_client_that_leaves_frees_its_place(server: Server, idle_seconds: floa
     for _ in range(3):
         with server.http() as http, pytest.raises(httpx2.ReadTimeout):
             http.post("/v1/chat/completions", json=LONG, timeout=0.2)
-    assert server.rows_held(wait_seconds=2) == 0  # a runner that is stuck is ended only after 30 s
+    assert server.rows_held() == 0  # a runner that is stuck is ended only after 30 s
     assert min(_first_token(server) for _ in range(3)) < idle_seconds * 3 + 0.05
 
 

@@ -13,10 +13,11 @@ import pytest
 from tests.server import Server
 from tests.tiny_model import BEYOND_CONTEXT
 from tests.v1.asking import ask
+from tests.waiting import in_time, until
 
 PATH = "/v1/embeddings"
 MODEL = "tiny-embed"
-MANY = [f"{n} " + "one two three four five six seven eight " * 6 for n in range(1500)]
+MANY = [f"{n} " + "one two three four five six seven eight " * 14 for n in range(2000)]  # seconds of work
 
 
 def test_the_official_clients_default_is_unpacked_and_unit_long(server: Server) -> None:
@@ -87,7 +88,7 @@ def test_the_deadline_is_looked_at_between_batches(server: Server) -> None:
     took = time.monotonic() - began
     row = server.logged(answer.headers["x-request-id"])
     assert (answer.status_code, answer.json()["error"]["phase"]) == (504, "prefill")
-    assert 0.3 <= took < 0.9
+    assert in_time(took, 0.3)
     assert (row["status"], row["phase"], row["endpoint"]) == ("timeout", "prefill", PATH)
     assert row["stop_latency_ms"] < 1500
     assert server.rows_held() == 0
@@ -98,8 +99,5 @@ def test_a_client_that_leaves_frees_its_place(server: Server) -> None:
     with pytest.raises(httpx2.ReadTimeout):
         ask(server, PATH, patience=0.3, model=MODEL, input=MANY)
     assert server.rows_held() == 0
-    ends = time.monotonic() + 5
     query = "SELECT status FROM settings_app_requestlog WHERE endpoint = ? ORDER BY id DESC LIMIT 1"
-    while server.rows(query, PATH) != [{"status": "client_closed"}]:
-        assert time.monotonic() < ends
-        time.sleep(0.05)
+    until(lambda: server.rows(query, PATH) == [{"status": "client_closed"}])

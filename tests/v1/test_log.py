@@ -8,6 +8,7 @@ import pytest
 from tests.server import Server
 from tests.tiny_model import BEYOND_CONTEXT
 from tests.v1.asking import CHAT, LONG, SHORT, ask, streaming
+from tests.waiting import in_time
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -45,7 +46,7 @@ def test_a_timeout_is_a_timeout_with_its_phase_and_real_duration(server: Server)
         )  # a busy machine still gets to decode in that
         row = server.logged(answer.headers["x-request-id"])
         assert (row["status"], row["http_status"], row["phase"]) == ("timeout", status, "decode")
-        assert row["total_ms"] == pytest.approx(1500, abs=60)
+        assert in_time(row["total_ms"] / 1000, 1.5)
         assert row["completion_tokens"] > 1
         assert row["error_code"] == "deadline_exceeded"
         assert (row["deadline_seconds"], row["deadline_source"]) == (1.5, "client")
@@ -114,9 +115,9 @@ def test_a_models_own_limit_counts(server: Server) -> None:
 
 def test_a_timed_out_request_runs_once(server: Server) -> None:
     """Trap 6: no second attempt by the server itself."""
-    answer = ask(server, **LONG, timeout=0.4)
+    answer = ask(server, **LONG, timeout=1)
     row = server.logged(answer.headers["x-request-id"])
-    assert row["total_ms"] < 550
+    assert row["total_ms"] < 1900
     assert (row["status"], row["client_retries"]) == ("timeout", 0)
 
 

@@ -16,7 +16,7 @@ from tests.protocols import WORDS
 from tests.provider import Provider, provider
 from tests.server import Server, serving
 from tests.tiny_model import make_tiny_model
-from tests.waiting import until
+from tests.waiting import in_time, until
 
 MB = 2**20
 MEMORY = {"MLX_MANAGER_MEMORY_BYTES": str(125 * MB)}
@@ -164,11 +164,11 @@ def test_a_fallback_gets_the_rest_of_the_deadline_and_no_new_one(house: House) -
         asked: Any = {"model": "or-else", "messages": [{"role": "user", "content": "tell me everything"}]}
         house.client.chat.completions.create(**asked, temperature=0, extra_body={"timeout": 1})
     assert raised.value.status_code == 504
-    assert 1.0 <= time.monotonic() - began < 1.5
+    assert in_time(time.monotonic() - began, 1.0)
     error: Any = raised.value.body
     assert error["source"] == "client"
     assert error["phase"] in ("prefill", "decode")  # at the local model, which the rest of the second was for
-    assert error["elapsed"]["cloud"] == pytest.approx(0.5, abs=0.2)
+    assert 0.4 < error["elapsed"]["cloud"] < 1
 
 
 @pytest.mark.parametrize("asked", ["small", "gpt-large", "claude-x", "or-else", "nobody"])
