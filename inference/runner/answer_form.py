@@ -1,5 +1,6 @@
 """What form an answer must have, of all that a request asks: its format, its tools, and the thinking before it."""
 
+import logging
 from typing import Any
 
 from inference.messages import Add, ChatPrompt, JsonFormat, Tools
@@ -7,6 +8,13 @@ from inference.runner.call_forms import body_of, functions_of
 from inference.runner.form import Form, Part, Tag, lacking
 from inference.runner.members import NoForm
 from inference.runner.unusable import Unusable
+
+NO_SCHEMA = (
+    "The parameters of a tool are no JSON schema: something in them has a value of a type that it cannot have, such as "
+    "properties that are no object."
+)
+
+logger = logging.getLogger(__name__)
 
 
 def form_of(row: Add, tokenizer: Any, *, thinking: bool) -> Form | None:
@@ -43,7 +51,7 @@ def _answer(form: Form, tokenizer: Any, row: Add, tools: Tools | None) -> str:
     json = None if row.format is None else form.part(Part(row.format.schema, row.format.param))
     if tools is None:
         return json or "TEXT"
-    start, body, ended = _call(form, tokenizer, row.format, tools)
+    start, body, ended = _call(form, tokenizer, row, tools)
     if tools.required or json is not None:
         call = f"{form.tag(start)} {body}"
         calls = f"{call} (lines {call})*" if tools.parallel and ended else call
@@ -53,7 +61,7 @@ def _answer(form: Form, tokenizer: Any, row: Add, tools: Tools | None) -> str:
     return form.rule("answer", f"({call})* TEXT" if ended else f"({call})? | TEXT")
 
 
-def _call(form: Form, tokenizer: Any, format: JsonFormat | None, tools: Tools) -> tuple[Tag, str, bool]:
+def _call(form: Form, tokenizer: Any, row: Add, tools: Tools) -> tuple[Tag, str, bool]:
     """The tag that begins calls, a rule for all up to the one that ends them, and whether there is such a one."""
 
     def tag(text: str) -> Tag:
@@ -62,7 +70,7 @@ def _call(form: Form, tokenizer: Any, format: JsonFormat | None, tools: Tools) -
 
     body = body_of(tokenizer, tag)
     if body is None:
-        raise _not_held(format, tools, "writes calls in a form that cannot be held to a schema here")
+        raise _not_held(row.format, tools, "writes calls in a form that cannot be held to a schema here")
     start = _call_start(tokenizer)
     try:
         inner = body(form, functions_of(tools.functions, tools.only), tag, tools.parallel)
@@ -70,6 +78,9 @@ def _call(form: Form, tokenizer: Any, format: JsonFormat | None, tools: Tools) -
         raise Unusable("unsupported_value", str(error), "tools") from error
     except RecursionError:
         raise Unusable("invalid_schema", "The parameters of a tool are nested too deeply.", "tools") from None
+    except (AttributeError, TypeError) as error:
+        logger.warning("%s: the parameters of a tool cannot be read: %s", row.id, error)
+        raise Unusable("invalid_schema", NO_SCHEMA, "tools") from None
     if not tokenizer.tool_call_end:
         return start, inner, False
     end = form.tag(Tag(tokenizer.tool_call_end, tuple(tokenizer.tool_call_end_tokens)))

@@ -146,8 +146,8 @@ class Dialect:
         known = {name: member.schema[name] for name in DEFINITIONS if name in member.schema}
         of_type = {} if branch.type == "any" else {"type": branch.type}
         kept, otherwise = (
-            json.dumps(tag_free({**known, **schema}, self.never, member.place))
-            for schema in (branch.schema, of_type)
+            json.dumps(tag_free(schema, self.never, member.place))
+            for schema in ({**known, **branch.schema}, of_type)
         )
         return form.part(Part(kept, member.part.param, member.part.strict, otherwise))
 

@@ -297,3 +297,36 @@ def test_a_strict_tool_is_held_where_the_model_calls_by_itself(
     for bad in (CALLS[name].replace("VALUE", "many"), call.replace(named, named.replace("f", "g"))):
         assert not accepts(model, tools, f"Well: {bad}", **free)
         assert not accepts(model, tools, f"Well: {call}{bad}", **free)
+
+
+@pytest.mark.parametrize("name", ["qwen3-coder", "glm", "minimax", "gemma", "pythonic"])
+@pytest.mark.parametrize(
+    "parameters",
+    [{"properties": None}, {"required": [["a"]]}, {"properties": {"a": {"type": "string", "$defs": "b"}}}],
+    ids=json.dumps,
+)
+def test_what_is_no_schema_is_a_fault_of_the_tools(
+    models: Callable[[str], Model], name: str, parameters: Any
+) -> None:
+    """And not of the messages, which whatever is not known to go wrong is taken for."""
+    try:
+        models(name).grammar([tool({"type": "object", **parameters})])
+    except Unusable as error:
+        assert (error.code, (error.param or "").split("[")[0]) in (
+            ("invalid_schema", "tools"),
+            ("unsupported_value", "tools"),
+        )
+
+
+def test_definitions_that_cannot_be_kept_stop_no_tool_that_need_not_be_strict(
+    models: Callable[[str], Model],
+) -> None:
+    wide = {"type": "number", "multipleOf": 999_983}
+    members = {"a": {"type": "array", "items": {"$ref": "#/$defs/wide"}}}
+    model = models("glm")
+    loose = tool({"type": "object", "properties": members, "$defs": {"wide": wide}}, strict=False)
+    assert accepts(model, [loose], text_of_glm("[1, 2]"))
+
+
+def text_of_glm(value: str) -> str:
+    return f"<tool_call>f<arg_key>a</arg_key><arg_value>{value}</arg_value></tool_call>"
