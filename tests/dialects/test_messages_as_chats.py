@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.dialects.asking import HELLO, MESSAGES, USER, WEATHER, answered
 from tests.dialects.saying import tell, turn
 from tests.provider import Provider
@@ -105,3 +107,55 @@ def test_what_a_user_says_in_turns_in_a_row_is_one(server: Server, afar: Provide
         ("tool", "Three."),
         ("user", "Four."),
     ]
+
+
+def test_what_the_system_says_between_turns_is_a_paragraph_of_the_users(
+    server: Server, afar: Provider
+) -> None:
+    tell(afar, streamed=False)
+    said = [
+        USER,
+        {"role": "system", "content": "It is late."},
+        {"role": "assistant", "content": "Well."},
+        {"role": "system", "content": [{"type": "text", "text": "Be short."}]},
+    ]
+    answered(server, system="Be kind.", messages=said)
+    assert afar.asked[-1]["messages"] == [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "hello\n\nIt is late."},
+        {"role": "assistant", "content": "Well."},
+        {"role": "user", "content": "Be short."},
+    ]
+
+
+CLAUDE_CODE: dict[str, Any] = {
+    **HELLO,
+    "system": [{"type": "text", "text": "You write code.", "cache_control": {"type": "ephemeral"}}],
+    "messages": [
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": "hello", "cache_control": {"type": "ephemeral"}}],
+        },
+        {"role": "system", "content": "It is late."},
+    ],
+    "metadata": {"user_id": "{}"},
+    "thinking": {"type": "adaptive"},
+    "output_config": {"effort": "high"},
+    "context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
+}
+
+
+def test_claude_code_is_answered_by_a_model_of_this_machine(server: Server) -> None:
+    answer = ask(server, f"{MESSAGES}?beta=true", **CLAUDE_CODE)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["usage"]["output_tokens"] == HELLO["max_tokens"]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [{"type": "clear_tool_uses_20250919"}, {"type": "clear_thinking_20251015", "keep": {"type": "all"}}],
+)
+def test_an_edit_that_would_change_the_conversation_is_refused(server: Server, edit: dict[str, Any]) -> None:
+    answer = ask(server, MESSAGES, **{**CLAUDE_CODE, "context_management": {"edits": [edit]}})
+    assert answer.status_code == 400
+    assert "context_management.edits[0]" in answer.json()["error"]["message"]

@@ -30,6 +30,17 @@ class Format(Struct, forbid_unknown_fields=True):
     schema: dict[str, Any]
 
 
+class KeepsThinking(Struct, forbid_unknown_fields=True):
+    """The one edit of a conversation that changes nothing."""
+
+    type: Literal["clear_thinking_20251015"]
+    keep: Literal["all"]
+
+
+class ContextManagement(Struct, forbid_unknown_fields=True):
+    edits: list[KeepsThinking] | None = None
+
+
 class OutputConfig(Struct, forbid_unknown_fields=True):
     format: Format | None = None
     effort: str | None = None
@@ -48,6 +59,7 @@ class CountRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     timeout: Any = None
     # says nothing about the answer
     cache_control: dict[str, Any] | None = None
+    context_management: ContextManagement | None = None
 
 
 class MessagesRequest(CountRequest, forbid_unknown_fields=True, kw_only=True):
@@ -62,6 +74,8 @@ class MessagesRequest(CountRequest, forbid_unknown_fields=True, kw_only=True):
     # says nothing about the answer
     service_tier: Literal["auto", "standard_only"] | None = None
 
+
+USUAL_EFFORT = "high"  # as good as left out, at Anthropic; the templates of most models know no other one
 
 Asked = TypeVar("Asked", bound=CountRequest)
 
@@ -111,7 +125,7 @@ def conversation(asked: CountRequest, provider: Provider | None) -> dict[str, An
         "parallel_tool_calls": parallel,
         "chat_template_kwargs": _thinking(asked.thinking, provider),
         "response_format": _format(output.format),
-        "reasoning_effort": output.effort,
+        "reasoning_effort": None if provider is None and output.effort == USUAL_EFFORT else output.effort,
     }
     return {name: value for name, value in found.items() if value is not None}
 

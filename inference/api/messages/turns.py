@@ -35,12 +35,14 @@ class Block(Struct, forbid_unknown_fields=True):
 
 
 class Turn(Struct, forbid_unknown_fields=True):
-    role: Literal["user", "assistant"]
+    role: Literal["user", "assistant", "system"]
     content: str | list[Block]
 
 
 def translated(system: str | list[Block] | None, turns: Sequence[Turn]) -> list[Message]:
-    """Each content is one text. Raises InvalidRequest."""
+    """Each content is one text. What the system says between turns stands where it was, as a paragraph of the user's:
+    most templates take a system's message at the beginning alone. Raises InvalidRequest.
+    """
     found: list[Message] = []
     if system:
         found.append({"role": "system", "content": _content("system", enumerate(_blocks(system)))})
