@@ -22,7 +22,7 @@ from tests.waiting import until
 RESPONSES: tuple[str, dict[str, Any]] = ("/v1/responses", {"input": "tell me everything"})
 MESSAGES: tuple[str, dict[str, Any]] = (
     "/v1/messages",
-    {"max_tokens": 30_000, "messages": [{"role": "user", "content": "tell me everything"}]},
+    {"max_tokens": 20_000, "messages": [{"role": "user", "content": "tell me everything"}]},
 )
 BOTH = pytest.mark.parametrize(("path", "asked"), [RESPONSES, MESSAGES], ids=["responses", "messages"])
 WELL = {
