@@ -110,7 +110,7 @@ def _mark(response: HttpResponseBase, request: HttpRequest, arrival: Arrival) ->
 
 def _refused(request: HttpRequest, arrival: Arrival, error: ApiError) -> HttpResponseBase:
     log.info("%s %s %s: %d %s", arrival.id, request.method, request.path, error.status, error.log_code)
-    request_log.over(arrival, error)
+    request_log.over(arrival, None if _had_left(request) else error)
     said = envelope.body(request.path, arrival.id, error, request.headers)
     response = body.json_response(said, error.status)
     for name, value in error.headers.items():
@@ -160,6 +160,11 @@ def _check_origin(request: HttpRequest) -> None:
     )
     if foreign:
         raise Forbidden("Requests from a web page of another origin are refused.", code="cross_origin")
+
+
+def _had_left(request: HttpRequest) -> bool:
+    """Before its connection was looked at: where it came from nobody can say then, so it seems to need a key."""
+    return not request.META.get("REMOTE_ADDR")
 
 
 def _host_of(origin: str) -> str:

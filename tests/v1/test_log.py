@@ -1,5 +1,9 @@
 """One request, one id, one row: whatever the ending, with what really happened in it."""
 
+import json
+import signal
+import socket
+import struct
 import threading
 from typing import Any
 
@@ -8,7 +12,7 @@ import pytest
 from tests.server import Server
 from tests.tiny_model import BEYOND_CONTEXT
 from tests.v1.asking import CHAT, LONG, SHORT, ask, streaming
-from tests.waiting import in_time
+from tests.waiting import in_time, until
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -153,3 +157,27 @@ def test_a_stream_comes_as_it_is_made(server: Server) -> None:
         assert answer.headers["x-accel-buffering"] == "no"
         pieces = sum(1 for _ in answer.iter_raw())
     assert pieces > 20
+
+
+def test_a_client_that_left_before_it_was_looked_at_left(server: Server) -> None:
+    """Where it came from nobody can say then; it was not refused for lack of a key."""
+    server.logged(ask(server, **SHORT).headers["x-request-id"])  # and so has all that came before
+    count = "SELECT status, count(*) AS rows FROM settings_app_requestlog GROUP BY status"
+    before = {found["status"]: found["rows"] for found in server.rows(count)}
+    host, port = server.url.removeprefix("http://").split(":")
+    body = json.dumps(SHORT).encode()
+    head = f"POST {CHAT} HTTP/1.1\r\nhost: {host}:{port}\r\ncontent-length: {len(body)}\r\n\r\n"
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(head.encode() + body)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # at once
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+
+    def more() -> dict[str, int]:
+        found = {row["status"]: row["rows"] for row in server.rows(count)}
+        return {status: rows - before.get(status, 0) for status, rows in found.items()}
+
+    until(lambda: any(more().values()))
+    assert {status: rows for status, rows in more().items() if rows} == {"client_closed": 1}
