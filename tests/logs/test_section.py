@@ -136,7 +136,8 @@ def test_without_scripts(open_page: Open) -> None:
 
 
 def test_a_row_says_what_was_asked_for(server: Server, open_page: Open) -> None:
-    ask(server, "/v1/messages/count_tokens", model="tiny", messages=SHORT["messages"]).raise_for_status()
+    answer = ask(server, "/v1/messages/count_tokens", model="tiny", messages=SHORT["messages"])
+    server.logged(answer.headers["request-id"])
     with open_page("/settings/") as page:
         page.locator("#logs").get_by_label("Endpoint").select_option("/v1/messages/count_tokens")
         filtered(page)

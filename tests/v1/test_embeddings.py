@@ -82,13 +82,13 @@ def test_a_chat_is_refused_by_an_embedding_model(server: Server) -> None:
 def test_the_deadline_is_looked_at_between_batches(server: Server) -> None:
     """Trap 11."""
     ask(server, PATH, model=MODEL, input="warm")
-    server.set_timeouts(embeddings_seconds=0.3)
+    server.set_timeouts(embeddings_seconds=1)
     began = time.monotonic()
     answer = ask(server, PATH, model=MODEL, input=MANY)
     took = time.monotonic() - began
     row = server.logged(answer.headers["x-request-id"])
     assert (answer.status_code, answer.json()["error"]["phase"]) == (504, "prefill")
-    assert in_time(took, 0.3)
+    assert in_time(took, 1)
     assert (row["status"], row["phase"], row["endpoint"]) == ("timeout", "prefill", PATH)
     assert row["stop_latency_ms"] < 1500
     assert server.rows_held() == 0
