@@ -1,4 +1,4 @@
-"""The section Request Logs in a real browser, on a real section_server."""
+"""The section Request Logs in a real browser, on a real server."""
 
 import re
 from pathlib import Path
@@ -135,9 +135,9 @@ def test_without_scripts(open_page: Open) -> None:
         expect(page.locator("#logs-newest")).to_be_visible()
 
 
-def test_a_row_says_what_was_asked_for(server: Server, open_page: Open) -> None:
-    answer = ask(server, "/v1/messages/count_tokens", model="tiny", messages=SHORT["messages"])
-    server.logged(answer.headers["request-id"])
+def test_a_row_says_what_was_asked_for(section_server: Server, open_page: Open) -> None:
+    answer = ask(section_server, "/v1/messages/count_tokens", model="tiny", messages=SHORT["messages"])
+    section_server.logged(answer.headers["request-id"])
     with open_page("/settings/") as page:
         page.locator("#logs").get_by_label("Endpoint").select_option("/v1/messages/count_tokens")
         filtered(page)
