@@ -61,6 +61,9 @@ def test_by_keyboard_alone_and_how_long_it_is_kept(section_server: Server, page:
     page.keyboard.type(f"{33:024x}"[4:])
     page.keyboard.press("Enter")
     expect(rows(page)).to_have_count(1)
+    expect(page.locator("#logs .htmx-added, #logs.htmx-added")).to_have_count(
+        0
+    )  # its link is htmx's from now on
     rows(page).get_by_role("link").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_contain_text("model-0")
