@@ -50,6 +50,9 @@ class ChatRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     # say nothing about the answer
     metadata: dict[str, str] | None = None
     store: bool | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
+    safety_identifier: str | None = None
     # what clients send although it asks for nothing; anything else is refused
     n: Annotated[int, Meta(ge=1, le=1)] | None = None
     logprobs: Literal[False] | None = None
@@ -60,7 +63,8 @@ class ChatRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     response_format: TextFormat | None = None
     modalities: Annotated[list[Literal["text"]], Meta(max_length=1)] | None = None
     reasoning_effort: Literal["none"] | None = None
-    service_tier: Literal["auto", "standard_only"] | None = None
+    verbosity: Literal["medium"] | None = None
+    service_tier: Literal["auto", "default", "standard_only"] | None = None
 
 
 def read(found: dict[str, Any]) -> ChatRequest:
@@ -88,7 +92,7 @@ def translated(asked: ChatRequest) -> dict[str, Any]:
         "thinking": asked.thinking,
         "output_config": asked.output_config,
         "cache_control": asked.cache_control,
-        "service_tier": None if asked.service_tier == "auto" else asked.service_tier,
+        "service_tier": asked.service_tier if asked.service_tier == "standard_only" else None,
         "stop_sequences": [text for text in stop if text] or None,
         "metadata": {"user_id": asked.user} if asked.user else None,
         "tools": [tools.tool(each) for each in _offered(asked)] or None,
