@@ -16,6 +16,7 @@ from tests import provider as afar
 from tests.pages import sign_in
 from tests.pages.conftest import OpenContext
 from tests.pages.test_browser import SCREENS, _screen_name, assert_clean
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -150,6 +151,7 @@ def test_a_result_of_what_was_changed_meanwhile_is_not_kept(
     row = page.get_by_role("row", name="Afar")
     row.get_by_role("button", name="Test connection").click()
     expect(row.get_by_text("Testing…")).to_be_visible()
+    until(lambda: told.got)  # with the key that is changed now
     providers.change(made.pk, {"api_key": "sk-another"}, AUTHOR)
     told.silence = 0
     expect(row).to_contain_text("It was changed while it was tested. Test it again.")
