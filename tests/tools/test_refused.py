@@ -25,7 +25,6 @@ def test_a_model_without_tools_says_so(server: Server) -> None:
     ("more", "param"),
     [
         ({"tools": openai.NOT_GIVEN, "tool_choice": "required"}, "tool_choice"),
-        ({"tools": []}, "tools"),
         ({"tools": [{"type": "custom", "function": {"name": "f"}}]}, "tools[0].type"),
         ({"tools": [{"type": "function", "function": {"name": ""}}]}, "tools[0].function.name"),
         ({"extra_body": {"chat_template_kwargs": {"no_such": 1}}}, "chat_template_kwargs.no_such"),
